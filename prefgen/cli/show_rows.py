@@ -14,6 +14,7 @@ from prefgen.cli.completion import complete_runs, datasets
 from prefgen.cli.plain_text import one_line, plain
 from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, paged, say
+from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest
@@ -87,14 +88,20 @@ def pairs(
     no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
-    """Pairs of a run, a mix, a release, a file or the Hub, as a trainer reads them."""
+    """Pairs of a run, a mix, a release, a file or the Hub, as a trainer reads them; rows that are none are
+    counted at the end (exit 2).
+    """
+    from prefgen.dataset.bad_rows import BadRows
     from prefgen.dataset.open_pairs import open_pairs
+    from prefgen.dataset.pair import pair_messages
     from prefgen.dataset.pair_formats import parse_columns
 
-    opened = open_pairs(dataset, split=split, columns=parse_columns(columns), partial=True)
+    bad_rows = BadRows("drop")
+    opened = open_pairs(dataset, split=split, columns=parse_columns(columns), bad_rows=bad_rows, partial=True)
+    proven = bad_rows.each(opened.rows, lambda row, place: pair_messages(row, place) and row)
     wanted = Where(where, _models_in_rows(opened.manifest))
     fields_of = _with_texts if wanted.names(*_SIDES) else lambda item: item[1]
-    fitting = wanted.those(opened.rows, fields_of)
+    fitting = wanted.those(proven, fields_of)
     if row_id is None:
         chosen = sample_rows(fitting, sample, seed)
     else:
@@ -108,6 +115,10 @@ def pairs(
                 print(json.dumps(row, ensure_ascii=False, default=str))
             else:
                 _print_pair(place, row, 600 if row_id is None else sys.maxsize)
+    if bad_rows.rows:
+        first, count = bad_rows.rows[0], len(bad_rows.rows)
+        are = "1 row is no pair" if count == 1 else f"{count:,} rows are no pairs"
+        raise RecipeError(f"{are}: {first.where}: {first.reason}")
 
 
 _SIDES = ("prompt", "chosen", "rejected")

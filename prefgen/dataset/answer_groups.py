@@ -1,12 +1,14 @@
 """Answers that stand beside each other in a row: in columns that a mark in their names tells apart, or as the
-items of a list. Which of them are the sides of the row is known by their texts.
+items of a list. Which of them are the sides of the row, `prefgen.dataset.answer_keys` knows.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
+from prefgen.dataset.answer_keys import AnswerKey, AnswerKeys
 from prefgen.dataset.cells import decoded, is_list, is_missing
 from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row, plain_name
 
@@ -53,16 +55,28 @@ def column_groups(names: tuple[str, ...]) -> tuple[ColumnGroup, ...]:
     return tuple(groups)
 
 
-class Answers(NamedTuple):
+@dataclass(frozen=True)
+class Answers:
     """Answers of which one is the chosen and one the rejected side of a row. Of a list, `columns` is its name
     alone, and its items have no marks.
     """
 
     columns: tuple[str, ...]
     marks: tuple[str, ...]
-    texts: tuple[Any, ...]
+    answers: Sequence[Any]
     chosen: int
     rejected: int
+    reader: AnswerKeys
+
+    @cached_property
+    def keys(self) -> tuple[AnswerKey | None, ...]:
+        """Which of them are the same."""
+        return tuple(self.reader.of(answer) for answer in self.answers)
+
+    @cached_property
+    def texts(self) -> tuple[Any, ...]:
+        """What they say last, for words about them; it tells none from another."""
+        return tuple(text_of_answer(answer) for answer in self.answers)
 
     @property
     def are_sides(self) -> bool:
@@ -74,31 +88,38 @@ def named_columns(row: Row) -> tuple[str, ...]:
     return tuple(name for name in row if isinstance(name, str))
 
 
-def answers_beside(row: Row, sides: Sequence[Any]) -> Iterator[Answers]:
+def answers_beside(row: Row, reader: AnswerKeys) -> Iterator[Answers]:
     """Columns and lists beside the sides that hold both of them."""
     for group in column_groups(named_columns(row)):
         if group.marks != SIDES and not any(is_missing(row[name]) for name in group.columns):
-            texts = tuple(text_of_answer(row[name]) for name in group.columns)
-            yield from _holding(group.columns, group.marks, texts, sides)
+            yield from _holding(group.columns, group.marks, [row[name] for name in group.columns], reader)
     for name, value in row.items():
         items: Any = decoded(value) if name not in SIDES and name not in NO_ANSWERS else None
         if is_list(items) and len(items) > 1:
-            yield from _holding((name,), (), tuple(text_of_item(item) for item in items), sides)
+            yield from _holding((name,), (), [answer_of_item(item) for item in items], reader)
 
 
 def _holding(
-    columns: tuple[str, ...], marks: tuple[str, ...], texts: tuple[Any, ...], sides: Sequence[Any]
+    columns: tuple[str, ...], marks: tuple[str, ...], answers: Sequence[Any], reader: AnswerKeys
 ) -> Iterator[Answers]:
-    chosen, rejected = sides
-    if isinstance(chosen, str) and chosen != rejected and chosen in texts and rejected in texts:
-        yield Answers(columns, marks, texts, texts.index(chosen), texts.index(rejected))
+    chosen, rejected = reader.sides
+    if chosen is None or rejected is None or chosen == rejected:
+        return
+    keys = tuple(reader.of(answer) for answer in answers)
+    if chosen in keys and rejected in keys:
+        yield Answers(columns, marks, answers, keys.index(chosen), keys.index(rejected), reader)
+
+
+def answer_of_item(item: Any) -> Any:
+    """The answer that an item of a list of answers holds."""
+    if not isinstance(item, Mapping):
+        return item
+    return next((item[key] for key in _TEXT_KEYS if not is_missing(item.get(key))), item)
 
 
 def text_of_item(item: Any) -> Any:
     """What an item of a list of answers says."""
-    if isinstance(item, Mapping):
-        item = next((item[key] for key in _TEXT_KEYS if not is_missing(item.get(key))), item)
-    return text_of_answer(item)
+    return text_of_answer(answer_of_item(item))
 
 
 def text_of_answer(side: Any) -> Any:

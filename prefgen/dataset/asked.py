@@ -6,11 +6,12 @@ name of its neighbour. What a mapping names is meant.
 """
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from prefgen.dataset.answer_groups import SIDES, text_of_answer
+from prefgen.dataset.answer_groups import SIDES, words_of_name
+from prefgen.dataset.answer_keys import AnswerKeys
 from prefgen.dataset.cells import as_optional_text, as_text, decoded, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import (
     ASKED_ABOUT,
@@ -19,11 +20,14 @@ from prefgen.dataset.column_names import (
     ASKING,
     ASKING_ALONE,
     INPUT_COLUMNS,
+    KNOWN,
     SHOWN,
     Row,
     plain_name,
 )
 from prefgen.dataset.conversation import ROLES, known_role
+from prefgen.dataset.held_texts import holds, holds_turns, texts_within
+from prefgen.dataset.turns_beside import check_turns_beside
 from prefgen.errors import RecipeError
 from prefgen.types import Message
 
@@ -91,10 +95,10 @@ def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
         return
     asking = {name: row[name] for name in ASKING if name in row and not is_missing(row[name])}
     sides = [row.get(columns.get(side, side)) for side in SIDES]
-    beside = {column for name in asking for column in ASKED_BESIDE.get(name, ())}
+    beside = {*(ASKED_BESIDE if asking else ()), *(("text",) if "instruction" in asking else ())}
     for name in row:
         plain = plain_name(name) if isinstance(name, str) else ""
-        is_lost = plain in ASKED_TOO or (plain in beside and name not in columns.values())
+        is_lost = plain in ASKED_TOO or plain in beside or _is_of_system(plain)
         if not is_lost or name in columns.values() or (plain == "text" and _is_side(row[name], sides)):
             continue
         asked = [*asking.values(), _asked_by_sides(sides)]
@@ -105,26 +109,40 @@ def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
         if not is_held:
             raise RecipeError(
                 f"{name} stands beside {' and '.join(asking) or 'what is asked'}, and would be lost: "
-                f"{_TO_MAP.get(plain, 'map it (input=' + name + ')')}, or the prompt alone "
-                f"(prompt={next(iter(asking), 'NAME')})",
+                f"{_remedy(plain, name)}, or the prompt alone (prompt={next(iter(asking), 'NAME')})",
                 where,
             )
+    check_turns_beside(row, columns, sides, where)
 
 
 _HISTORIES = (
     "chat_history", "conversation_history", "dialogue_history", "previous_turns", "prior_turns",
 )  # fmt: skip
 _TO_MAP = {
-    **dict.fromkeys(("system_message", "system_instruction"), "call it system"),
     **dict.fromkeys(_HISTORIES, "put its turns before those of the prompt"),
     "available_tools": "map it (tools=available_tools)",
     **dict.fromkeys(("choices", "options", "documents", "passages"), "write them into the prompt"),
 }
 
 
+_SYSTEM = frozenset(("system", "sys"))
+_OF_SYSTEM = frozenset((*_SYSTEM, "prompt", "message", "msg", "instruction", "instructions", "text"))
+
+
+@lru_cache(maxsize=8192)
+def _is_of_system(plain: str) -> bool:
+    """Whether a name is that of a system text, and not one that is read (`system`, `system_prompt`)."""
+    words = set(words_of_name(plain))
+    return bool(words & _SYSTEM) and words <= _OF_SYSTEM and plain not in KNOWN
+
+
+def _remedy(plain: str, name: str) -> str:
+    return _TO_MAP.get(plain) or ("call it system" if _is_of_system(plain) else f"map it (input={name})")
+
+
 def _is_side(value: Any, sides: Sequence[Any]) -> bool:
     """Whether a text is that of one of the answers, as of the better one to be trained on alone."""
-    return isinstance(value, str) and value.strip() in [text_of_answer(side) for side in sides]
+    return isinstance(value, str) and AnswerKeys(sides).of(value) in (0, 1)
 
 
 def _asked_by_sides(sides: Sequence[Any]) -> Sequence[Any]:
@@ -143,74 +161,20 @@ def _is_within(value: Any, asking: Sequence[Any], name: str) -> bool:
     """
     if isinstance(value, int | float):
         return True  # a setting, and nothing that is asked
-    texts = _texts_within(value)
+    texts = texts_within(value)
     if not texts:
         return True
     for asked in asking:
-        said = _texts_within(asked)
+        said = texts_within(asked)
         if name in _HISTORIES:
-            is_held = _holds_turns(asked, said, texts)
+            is_held = holds_turns(asked, said, texts)
         else:
-            is_held = all(any(_holds(turn, text) for turn in said) for text in texts)
+            is_held = all(any(holds(turn, text) for turn in said) for text in texts)
             if name == "text" and said and isinstance(value, str):
-                is_held |= all(_holds(value, text) for text in said)
+                is_held |= all(holds(value, text) for text in said)
         if is_held:
             return True
     return False
-
-
-def _texts_within(value: Any) -> list[str]:
-    """All texts of a cell, of its lists and mappings, in their order; of a turn what it says. Numbers of a
-    list are texts.
-    """
-    texts: list[str] = []
-    rest = [decoded(value)]
-    while rest:
-        item = rest.pop()
-        if isinstance(item, Mapping):
-            is_turn = "role" in item or "from" in item
-            parts = [part for key, part in item.items() if not (is_turn and key in ("role", "from"))]
-            rest += reversed(parts)
-        elif is_list(item):
-            rest += reversed(item)
-        elif not isinstance(item, bool) and not is_absent(item):
-            texts.append(str(item).strip())
-    return texts
-
-
-def _holds_turns(asked: Any, said: Sequence[str], turns: Sequence[str]) -> bool:
-    """Whether what is asked has all these turns, in their order; where it is a text, as parts of it."""
-    if is_list(decoded(asked)):
-        rest = iter(said)
-        return all(turn in rest for turn in turns)
-    text, place = str(asked), 0
-    for turn in turns:
-        found = re.compile(_apart(re.escape(turn))).search(text, place)
-        if found is None:
-            return False
-        place = found.end()
-    return True
-
-
-def _holds(asked: str, text: str) -> bool:
-    """Whether a text is a part of what is asked, and not of a word or a number of it; an option also behind
-    its letter in another writing ("A) 4" for "A. 4").
-    """
-    option = _OPTION.fullmatch(text)
-    if text in asked or option is None:
-        return text in asked and re.search(_apart(re.escape(text)), asked) is not None
-    pattern = rf"{option[1]}[.):\]]\s*{re.escape(option[2])}"
-    return re.search(_apart(pattern), asked) is not None
-
-
-def _apart(pattern: str) -> str:
-    """The pattern, where no letter or digit of a word goes on before or behind it; scripts without blanks
-    between their words are let be.
-    """
-    return rf"(?<![0-9A-Za-z](?=[0-9A-Za-z])){pattern}(?!(?<=[0-9A-Za-z])[0-9A-Za-z])"
-
-
-_OPTION = re.compile(r"[(\[]?([A-Za-z0-9])[.):\]]\s*(.+)", re.DOTALL)
 
 
 def _about(row: Row, names: Sequence[str], columns: Mapping[str, str], where: str) -> tuple[str, ...]:

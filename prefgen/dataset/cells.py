@@ -48,9 +48,16 @@ def is_empty_mark(text: str) -> bool:
     return len(text) < 12 and text.strip().casefold() in EMPTY_MARKS
 
 
+_NO_LISTS = (str, dict, float, int, type(None))
+
+
 def is_list(value: Any) -> bool:
     """Whether a cell holds several things."""
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+    if isinstance(value, _NO_LISTS):  # nearly all are, and to ask for a Sequence takes longer
+        return False
+    return isinstance(value, list) or (
+        isinstance(value, Sequence) and not isinstance(value, bytes | bytearray)
+    )
 
 
 def as_text(value: Any, name: str, where: str) -> str | None:
@@ -173,7 +180,7 @@ def as_messages_or_text(value: Any, name: str, where: str) -> Any:
     start = value.lstrip()[:6]
     if start[:1] in ("[", "{"):
         data = decoded(value)
-        if is_list(data) and data and all(map(_is_message, data)):
+        if is_list(data) and data and all(map(is_message, data)):
             return data
     if start[:1] in ("[", "{") or start == "array(":
         printed = _PRINTED.match(value.lstrip())
@@ -193,7 +200,7 @@ _PRINTED_TEXT = re.compile(r"'(?:content|value)'\s*:")
 _PRINTED_TEXTS = re.compile(r"\s*(?:array\(\s*)?\[\s*'[^\n]*'\s*\](?:,\s*dtype=\w+\))?\s*")
 
 
-def _is_message(item: Any) -> bool:
+def is_message(item: Any) -> bool:
     """Whether a mapping of JSON text is a turn, and not data that happens to have such a key."""
     if not isinstance(item, Mapping):
         return False
@@ -208,7 +215,7 @@ def _holds_messages(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     data = decoded(inner)
-    return isinstance(inner, str) and is_list(data) and bool(data) and all(map(_is_message, data))
+    return isinstance(inner, str) and is_list(data) and bool(data) and all(map(is_message, data))
 
 
 def decoded(value: Any) -> Any:

@@ -20,16 +20,14 @@ INPUT_COLUMNS = ("input", "context")
 SHOWN = frozenset(("image", "images", "video", "videos", "audio", "audios"))
 """Columns, and keys of a message, that hold what a conversation shows."""
 ASKED_TOO = frozenset((
-    "system_message", "system_instruction", "chat_history", "conversation_history", "dialogue_history",
+    "chat_history", "conversation_history", "dialogue_history",
     "previous_turns", "prior_turns", "available_tools",
 ))  # fmt: skip
-"""Columns that hold a part of what was asked, which no reader takes from there."""
-ASKED_BESIDE = {
-    "question": ("passage", "passages", "document", "documents", "choices", "options"),
-    "query": ("passage", "passages", "document", "documents", "choices", "options"),
-    "instruction": ("passage", "document", "documents", "text"),
-}
-"""Columns that hold a part of what was asked, beside the one that holds the rest."""
+"""Columns that hold a part of what was asked, which no reader takes from there; lists of turns and of tools
+are told by what they are (`prefgen.dataset.turns_beside`).
+"""
+ASKED_BESIDE = ("passage", "passages", "document", "documents", "choices", "options")
+"""Columns that hold a part of what was asked, beside the one that holds the rest, whatever its name."""
 BEGINNINGS = ("response_prefix", "assistant_prefix", "answer_prefix", "initial_reason_steps")
 """Columns that hold what the answers begin with."""
 _OTHERS = (

@@ -14,9 +14,9 @@ from prefgen.dataset.answer_groups import (
     answers_beside,
     column_groups,
     named_columns,
-    text_of_answer,
     words_of_name,
 )
+from prefgen.dataset.answer_keys import AnswerKeys
 from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
@@ -41,14 +41,14 @@ _MARK_LENGTH = 3
 _TRUTHS = ("true", "false")
 
 
-def check_comparisons(row: Row, given: Mapping[str, Any], meant: str, where: str) -> None:
+def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, meant: str, where: str) -> None:
     """Raises RecipeError where a column beside the sides says that the rejected answer is the better one, or
     may say it and is not understood; `meant` is the mapping by which the sides are meant.
     """
     remedy = f"map the sides that are meant ({meant}), or take the column away"
-    sides = [text_of_answer(given[side]) for side in SIDES]
-    found = list(answers_beside(row, sides))
-    beside = [Answers(SIDES, SIDES, tuple(sides), 0, 1), *found]
+    sides = [given[side] for side in SIDES]
+    found = list(answers_beside(row, keys))
+    beside = [Answers(SIDES, SIDES, sides, 0, 1, keys), *found]
     names = named_columns(row)
     told = names if found else comparing(names)
     of_each = {name: group.marks for group in column_groups(names) for name in group.columns} if told else {}
@@ -136,11 +136,11 @@ def _names_another(row: Row, name: str, value: Any, beside: Sequence[Answers]) -
     for group in column_groups(named_columns(row)):
         if name in group.columns or group.marks == SIDES or any(map(WHO_ANSWERED.fullmatch, group.columns)):
             continue
-        texts = tuple(text_of_answer(row[column]) for column in group.columns)
-        if all(isinstance(said, str) and len(said) > _MARK_LENGTH for said in texts):
-            others = Answers(group.columns, group.marks, texts, 0, 1)
-            if place_of(row, name, text, others) is not None:
-                return True
+        held = [row[column] for column in group.columns]
+        others = Answers(group.columns, group.marks, held, 0, 1, AnswerKeys(()))
+        are_answers = all(isinstance(said, str) and len(said) > _MARK_LENGTH for said in others.texts)
+        if are_answers and place_of(row, name, text, others) is not None:
+            return True
     return False
 
 

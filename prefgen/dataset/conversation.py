@@ -100,6 +100,13 @@ def turns_of_text(text: str, name: str, where: str) -> str | list[dict[str, str]
     """
     if is_hh(text):
         return hh_turns(text)
+    texts = decoded(text)
+    if is_list(texts) and texts and all(isinstance(item, str) for item in texts):
+        raise RecipeError(
+            f"{name} is a list of texts in JSON ({text.strip()[:40]!r}): is it one text, or the turns of "
+            "several? Save what is asked as text or as messages",
+            where,
+        )
     if is_flat(text):
         raise RecipeError(
             f"{name} is a whole conversation in one text ({text.strip()[:40]!r}): save its turns as messages "
@@ -130,6 +137,7 @@ _PLAIN_KEYS = frozenset(("role", "content", "from", "value"))
 def _parse_message(turn: Any, name: str, where: str) -> Message:
     if not isinstance(turn, Mapping):
         raise RecipeError(f"a message must be a mapping with role and content, found {describe(turn)}", where)
+    turn = _with_call(turn)
     given = turn.get("role") or turn.get("from")
     _refuse_two_that_differ(turn, where)
     role = known_role(given)
@@ -149,6 +157,23 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
         if text is not None and not says_the_role:
             fields[key] = text
     return Message(**fields)
+
+
+def _with_call(turn: Mapping[str, Any]) -> Mapping[str, Any]:
+    """LLaMA-Factory's turn of a `function_call`, whose text is the call, or several, in JSON, as a turn of
+    the assistant; any other as it is.
+    """
+    if turn.get("from") != "function_call" or set(turn) != {"from", "value"}:
+        return turn
+    data: Any = decoded(turn["value"])
+    calls = data if is_list(data) else [data]
+    if isinstance(turn["value"], str) and calls and all(map(_is_call, calls)):
+        return {"role": "assistant", "content": "", "tool_calls": list(calls)}
+    return turn
+
+
+def _is_call(call: Any) -> bool:
+    return isinstance(call, Mapping) and set(call) == {"name", "arguments"}
 
 
 def _refuse_two_that_differ(turn: Mapping[str, Any], where: str) -> None:

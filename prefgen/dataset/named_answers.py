@@ -48,9 +48,8 @@ def place_of_cell(
     that means any of them; None for one that is not understood.
     """
     data: Any = decoded(value)
-    for held in (value, data):
-        if (place := place_of_text(held, answers, exactly=exactly)) is not None:
-            return place
+    if (place := place_of_text(value, answers, exactly=exactly)) is not None:
+        return place
     if isinstance(data, Mapping):
         return _place_in_mapping(row, name, data, answers, exactly) if is_alone else None
     if isinstance(data, bool) or not isinstance(data, str | int | float) or is_missing(data):
@@ -73,19 +72,25 @@ def _place_in_mapping(
     return None
 
 
+_ABOUT_WORDS = 1000
+"""Characters that may stand about a word."""
+
+
 def place_of_text(value: Any, answers: Answers, *, exactly: bool = False) -> int | None:
     """Which of the answers a column holds itself, as text or as turns; but for `exactly` also without the
     points and brackets about it.
     """
+    key = answers.reader.of(value)
+    if key is not None and key in answers.keys:
+        return answers.keys.index(key)
     said = text_of_answer(value)
     items = decoded(value)
-    if not isinstance(said, str) or (is_list(items) and len(items) > 1 and isinstance(items[-1], str)):
+    if exactly or not isinstance(said, str) or is_list(items) or not (word := plain_word(said)):
         return None
-    for same in (str.casefold,) if exactly else (str.casefold, plain_word):
-        alike = {text for text in answers.texts if isinstance(text, str) and same(text) == same(said)}
-        if len(alike) == 1 and same(said):
-            return answers.texts.index(alike.pop())
-    return None
+    most = len(said) + _ABOUT_WORDS
+    texts = [text if isinstance(text, str) and len(text) < most else "" for text in answers.texts]
+    alike = [i for i, text in enumerate(texts) if text and plain_word(text) == word]
+    return alike[0] if len({answers.keys[i] for i in alike}) == 1 else None
 
 
 def place_of(row: Row, name: str, text: str, answers: Answers) -> int | None:
@@ -115,11 +120,9 @@ def _place_by_column(row: Row, name: str, word: str, sides: Answers) -> int | No
             columns.add(group.columns[group.marks.index(word)])
     places: set[int] = set()
     for column in columns - {name, *SIDES}:
-        held = text_of_answer(row[column])
-        if not isinstance(held, str) or not held:
-            continue
-        place = place_of_text(held, sides)
-        for texts in _names(row, name, sides) if place is None else ():
+        place = place_of_text(row[column], sides)
+        held = text_of_answer(row[column]) if place is None else None
+        for texts in _names(row, name, sides) if isinstance(held, str) and held else ():
             found = [i for i, text in enumerate(texts) if text == held]
             place = found[0] if len(found) == 1 else place
         if place is not None:

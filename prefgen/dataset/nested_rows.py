@@ -3,11 +3,11 @@ preferences, ms-swift's messages with a rejected answer beside them, LLaMA-Facto
 and RewardBench's lists of one text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.cells import as_messages_or_text, decoded, is_absent, is_list, is_missing
-from prefgen.dataset.column_names import Row
+from prefgen.dataset.column_names import ASKING, Row
 from prefgen.errors import RecipeError
 
 _TOLD = frozenset(("chosen", "rejected", "messages", "prompt", "input"))
@@ -23,7 +23,9 @@ def without_nesting(row: Row, columns: Mapping[str, str], where: str) -> Row:
     if "preferred_output" in row:
         return _with_openai_input(row, where)
     if not is_missing(row.get("kto_tag")):
-        return _with_label(row, where)
+        return _with_label(row, "kto_tag", where)
+    if _is_truth(row.get("label")):
+        return _with_label(row, "label", where)
     if any(not is_missing(row.get(side)) for side in ("chosen", "rejected")) or is_missing(
         row.get("messages")
     ):
@@ -36,7 +38,23 @@ def without_nesting(row: Row, columns: Mapping[str, str], where: str) -> Row:
 
 
 def _with_texts_of_lists(row: Row, where: str) -> Row:
-    """RewardBench 2: a side is a list of texts. Raises RecipeError where it has several."""
+    """RewardBench 2: a side is a list of texts; LMSYS' arena: so is the prompt, as JSON text. Raises
+    RecipeError where there are several.
+    """
+    asked = next((name for name in ASKING if name in row and not is_missing(row[name])), "prompt")
+    lists: dict[str, Sequence[Any]] = {}
+    for name in (asked, "chosen", "rejected"):
+        if not (texts := _texts_of_list(row.get(name))):
+            break
+        lists[name] = texts
+    else:
+        if (several := next((name for name, texts in lists.items() if len(texts) > 1), None)) is not None:
+            raise RecipeError(
+                f"{several} is a list of {len(lists[several])} texts, one of each round: save the "
+                "conversations as messages of role and content",
+                where,
+            )
+        return {**row, **{name: texts[0] for name, texts in lists.items()}}
     found: dict[str, str] = {}
     for side in ("chosen", "rejected"):
         texts = row.get(side)
@@ -47,17 +65,39 @@ def _with_texts_of_lists(row: Row, where: str) -> Row:
     return {**row, **found} if found else row
 
 
-def _with_label(row: Row, where: str) -> Row:
-    """LLaMA-Factory's KTO: a conversation that ends with the answer, or `output`, and `kto_tag`."""
-    if any(not is_missing(row.get(name)) for name in ("completion", "label", "chosen", "rejected")):
+def _texts_of_list(value: Any) -> Sequence[Any]:
+    """The texts of a list, also as JSON text, some of which may be missing; none of another cell."""
+    if isinstance(value, str) and value.lstrip()[:1] != "[":
+        return ()
+    texts: Any = decoded(value)
+    if not is_list(texts) or not any(isinstance(text, str) for text in texts):
+        return ()
+    return texts if all(text is None or isinstance(text, str) for text in texts) else ()
+
+
+def _is_truth(label: Any) -> bool:
+    """Whether a label is true or false in so many words; 0 and 1 may be classes of a row."""
+    return isinstance(label, bool) or (isinstance(label, str) and label.strip().casefold() in _TRUTHS)
+
+
+_TRUTHS = ("true", "false")
+_ANSWERED = ("completion", "completions", "responses", "answers", "chosen", "rejected", "rejected_response")
+
+
+def _with_label(row: Row, tag: str, where: str) -> Row:
+    """KTO with a conversation that ends with the answer, or `output`: LLaMA-Factory's has a `kto_tag`,
+    ms-swift's a `label`.
+    """
+    answered = (*_ANSWERED, "label") if tag == "kto_tag" else (*_ANSWERED, "instruction")
+    if any(not is_missing(row.get(name)) for name in answered):
         return row
-    kept = {name: value for name, value in row.items() if name != "kto_tag"}
+    kept = {name: value for name, value in row.items() if name != tag}
     for name in ("conversations", "messages"):
         turns = as_messages_or_text(row.get(name), name, where)
         if is_list(turns) and len(turns) > 1 and _is_of_assistant(turns[-1]):
-            return {**kept, name: list(turns[:-1]), "completion": [turns[-1]], "label": row["kto_tag"]}
+            return {**kept, name: list(turns[:-1]), "completion": [turns[-1]], "label": row[tag]}
     if not is_missing(row.get("instruction")) and isinstance(row.get("output"), str):
-        return {**kept, "completion": row["output"], "label": row["kto_tag"]}
+        return {**kept, "completion": row["output"], "label": row[tag]}
     return row
 
 

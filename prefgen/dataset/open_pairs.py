@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.cells import is_missing
 from prefgen.dataset.file_splits import select_split
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.mix_manifest import MIX
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
+from prefgen.dataset.pair_rules import ORIGIN_COLUMNS
 from prefgen.dataset.partial import Partial, read_note
 from prefgen.dataset.read_files import SUFFIXES, read_rows
 from prefgen.dataset.read_run import FinishedRun, is_begun, is_release, is_run, open_run
@@ -74,7 +76,7 @@ def pair_rows(
     """
 
     def read(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-        return _without_nan(to_pair_row(row, columns, where))
+        return _with_unknown_origins(_without_nan(to_pair_row(row, columns, where)))
 
     return mapped_rows(rows, columns, bad_rows, read)
 
@@ -117,6 +119,12 @@ def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row with None for NaN, which is what pandas makes of an empty cell."""
     nan = {name: None for name, value in row.items() if isinstance(value, float) and value != value}
     return {**row, **nan} if nan else row
+
+
+def _with_unknown_origins(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row, whose source, license and models are unknown where their cells are empty."""
+    empty = {name: "unknown" for name in ORIGIN_COLUMNS if name in row and is_missing(row[name])}
+    return {**row, **empty} if empty else row
 
 
 def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:

@@ -16,7 +16,7 @@ from prefgen.dataset.columns import prompt_messages
 from prefgen.dataset.conversation import known_role
 from prefgen.dataset.flat_conversation import hh_turns, is_hh
 from prefgen.dataset.nested_rows import without_nesting
-from prefgen.dataset.pair import NUMBERS, Row
+from prefgen.dataset.pair import NUMBERS, Row, is_number
 from prefgen.dataset.preference import SIDES, with_sides
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
@@ -52,7 +52,7 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
         left = set(columns.values()) - set(asking.values())
         row = {**{name: value for name, value in row.items() if name not in left}, **moved}
     row, asks = with_sides(without_nesting(row, columns, where), columns, where)
-    row = with_numbers(row, where)
+    row = _without_lone_score(with_numbers(row, where))
     for side in SIDES:
         if isinstance(row.get(side), Mapping):  # one turn, as LLaMA-Factory and axolotl have it
             row = {**row, side: [row[side]]}
@@ -187,6 +187,14 @@ def with_numbers(row: Row, where: str) -> Row:
     return {**row, **read} if read else row
 
 
+def _without_lone_score(row: Row) -> Row:
+    """The row without the score of one side alone, which is none of a pair."""
+    scores = {name: row.get(name) for name in ("score_chosen", "score_rejected")}
+    if None not in scores.values() or not all(map(is_number, scores.values())):
+        return row
+    return {**row, **{name: None for name, score in scores.items() if score is not None}}
+
+
 def _usual_names(row: Row) -> dict[str, Any]:
     """Scores, models and endings that stand under names of others; both scores are of one naming."""
     found: dict[str, Any] = {}
@@ -195,7 +203,7 @@ def _usual_names(row: Row) -> dict[str, Any]:
         for name, value in row.items():
             if (read := _score_name(name)) is not None and not is_missing(value):
                 namings.setdefault(read[0], {}).setdefault(read[1], value)
-        found |= max(namings.values(), key=len, default={})  # the first of those that have most: both
+        found |= next((scores for scores in namings.values() if len(scores) == len(SIDES)), {})
     for ours, names in OTHER_NAMES.items():
         if is_missing(row.get(ours)):
             found.update((ours, row[name]) for name in names if not is_missing(row.get(name)))

@@ -7,7 +7,8 @@ which of them is meant nobody knows.
 from collections.abc import Mapping
 from typing import Any
 
-from prefgen.dataset.answer_groups import SIDES, text_of_answer
+from prefgen.dataset.answer_groups import SIDES
+from prefgen.dataset.answer_keys import AnswerKeys
 from prefgen.dataset.beginnings import check_beginnings
 from prefgen.dataset.cells import FALSE_WORDS, as_truth, describe, is_missing
 from prefgen.dataset.column_names import Row
@@ -50,8 +51,9 @@ def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, s
     check_beginnings(beside, given, columns, where)
     if not is_told and not told_forms:
         meant = f"{forms[0].says}={forms[0].says}" if forms else "chosen=chosen and rejected=rejected"
-        _check_other_labels(beside, given, meant, where)
-        check_comparisons(beside, given, meant, where)
+        keys = AnswerKeys([given[side] for side in SIDES])
+        _check_other_labels(beside, given, keys, meant, where)
+        check_comparisons(beside, given, keys, meant, where)
     if not forms:
         return row, None
     return _without_forms(beside, forms), forms[0].asks
@@ -68,11 +70,12 @@ def _without_forms(row: Row, forms: list[Form]) -> Row:
 def _check_agreement(found: Mapping[str, Sides], given: Mapping[str, Any], where: str) -> None:
     """Raises RecipeError where two forms, or a form and the sides of the row, prefer different answers."""
     (first, sides), *others = found.items()
+    keys = AnswerKeys(sides)
     for name, other in others:
-        if not (_same(other[0], sides[0]) and _same(other[1], sides[1])):
+        if not (keys.same(other[0], sides[0]) and keys.same(other[1], sides[1])):
             raise RecipeError(f"{first} and {name} do not prefer the same answer", where)
     for side, of_form in zip(SIDES, sides, strict=True):
-        if side in given and not _same(given[side], of_form):
+        if side in given and not keys.same(given[side], of_form):
             raise RecipeError(
                 f"{first} and {' and '.join(given)} do not say the same: map what is meant (chosen=NAME and "
                 f"rejected=NAME, or {first}={first})",
@@ -80,15 +83,14 @@ def _check_agreement(found: Mapping[str, Sides], given: Mapping[str, Any], where
             )
 
 
-def _check_other_labels(row: Row, given: Mapping[str, Any], meant: str, where: str) -> None:
+def _check_other_labels(row: Row, given: Mapping[str, Any], keys: AnswerKeys, meant: str, where: str) -> None:
     """Raises RecipeError where ranked answers, or an answer with a label, say something else than the
     sides.
     """
-    texts = {side: text_of_answer(value) for side, value in given.items()}
     remedy = f"map the sides that are meant ({meant})"
     if (ranked := ranked_answers(row, where)) is not None:
-        ranks = {text_of_answer(text): rank for text, _, rank in ranked}
-        best, worse = (ranks.get(texts[side]) for side in SIDES)
+        ranks = {keys.of(text): rank for text, _, rank in ranked}
+        best, worse = (None if key is None else ranks.get(key) for key in keys.sides)
         if best is None or worse is None or best >= worse:
             raise RecipeError(f"answers and chosen do not prefer the same answer: {remedy}", where)
     for name in ("label", "labels"):
@@ -96,13 +98,9 @@ def _check_other_labels(row: Row, given: Mapping[str, Any], meant: str, where: s
             raise RecipeError(f"{name} is {describe(row[name])} beside chosen and rejected: {remedy}", where)
     if not is_missing(row.get("completion")) and not is_missing(row.get("label")):
         side = "chosen" if as_truth(row["label"], "label", where) else "rejected"
-        if text_of_answer(row["completion"]) != texts[side]:
+        if not keys.same(row["completion"], given[side]):
             raise RecipeError(f"label and chosen do not prefer the same answer: {remedy}", where)
 
 
 _DENIALS = (*FALSE_WORDS, "-1", "-1.0")
 """Labels that speak against the sides as they stand; any other word may be a class of the row."""
-
-
-def _same(one: Any, other: Any) -> bool:
-    return text_of_answer(one) == text_of_answer(other)

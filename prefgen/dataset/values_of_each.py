@@ -4,6 +4,7 @@ the same length, in a mapping by their marks, or in the items of their list.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from prefgen.dataset.answer_groups import (
@@ -22,6 +23,8 @@ from prefgen.errors import RecipeError
 
 def values_against(row: Row, answers: Answers) -> str | None:
     """The column by which the rejected one of these answers is better than the chosen one."""
+    if answers.are_sides and (name := _unlikely(row)) is not None:
+        return name
     for name, words, values in _values(row, answers):
         is_lower_better = not (RANKS | LOSES).isdisjoint(words)
         # an answer that is listed twice is the better of the two as chosen, the worse one as rejected
@@ -33,19 +36,46 @@ def values_against(row: Row, answers: Answers) -> str | None:
     return None
 
 
+_LIKELY = frozenset(("prob", "probability"))
+_OF_CHOSEN = frozenset((*_LIKELY, "chosen", "preference"))
+
+
+def _unlikely(row: Row) -> str | None:
+    """A column by which the chosen side is more likely the worse one."""
+    for name in _likelihoods(named_columns(row)):
+        likely = number_of(row[name])
+        if likely is not None and 0 <= likely < 0.5:
+            return name
+    return None
+
+
+@lru_cache(maxsize=256)
+def _likelihoods(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns that say how likely the chosen side is the better one, but the pair's own; of two that are one
+    of each side, the numbers are compared instead.
+    """
+    found = {name: set(words_of_name(name)) for name in names if name != "chosen_probability"}
+    likely = {name: words for name, words in found.items() if words & _LIKELY and words <= _OF_CHOSEN}
+    twins = [words - {"rejected"} | {"chosen"} for words in found.values() if "rejected" in words]
+    return tuple(name for name, words in likely.items() if words - _LIKELY and words not in twins)
+
+
 def _values_of(place: int, values: Sequence[float], answers: Answers) -> list[float]:
-    """What an answer got, wherever its text stands."""
-    text = answers.texts[place]
-    return [value for value, other in zip(values, answers.texts, strict=True) if other == text]
+    """What an answer got, wherever it stands."""
+    key = answers.keys[place]
+    return [value for value, other in zip(values, answers.keys, strict=True) if other == key]
 
 
 def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
     names = named_columns(row)
     if answers.marks:
-        for group in column_groups(names):
-            is_own = group.columns == ("score_chosen", "score_rejected")  # a rule of pairs proves these
-            if group.marks == answers.marks and says_of_each(group.words) and not is_own:
-                yield from _numbers(group.columns[0], group.words, [row[name] for name in group.columns])
+        yield from _in_columns(row, answers)
+        for name, value in row.items():  # as in the metadata of a row
+            if isinstance(value, dict) and name not in SIDES:
+                for key, words, values in _in_columns(value, answers):
+                    yield f"{key} of {name}", words, values
+    if answers.are_sides:
+        yield from _in_last_turns(answers)
     for name in saying_of_each(names):
         if name in answers.columns:
             continue
@@ -63,6 +93,38 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
             yield from _numbers(name, words, list(value))
     if not answers.marks:
         yield from _values_of_items(answers.columns[0], decoded(row[answers.columns[0]]))
+
+
+def _in_columns(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
+    """What columns of the answers' marks hold, and those of `preferred_...` beside `non_preferred_...`."""
+    names = named_columns(row)
+    for group in column_groups(names):
+        is_own = group.columns == ("score_chosen", "score_rejected")  # a rule of pairs proves these
+        if group.marks == answers.marks and says_of_each(group.words) and not is_own:
+            yield from _numbers(group.columns[0], group.words, [row[name] for name in group.columns])
+    for name, other in _denied(names) if answers.are_sides else ():
+        yield from _numbers(name, words_of_name(name), [row[name], row[other]])
+
+
+@lru_cache(maxsize=256)
+def _denied(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Columns that say how good the preferred answer is, each with that of the other."""
+    told = [name for name in names if name.startswith("preferred_") and says_of_each(words_of_name(name))]
+    return tuple((name, f"non_{name}") for name in told if f"non_{name}" in names)
+
+
+def _in_last_turns(sides: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
+    """Numbers that stand under one key in the last turns of both sides."""
+    if all(isinstance(side, str) and side.lstrip()[:1] != "[" for side in sides.answers):
+        return
+    turns = [decoded(side) for side in sides.answers]
+    last = [items[-1] if is_list(items) and items else items for items in turns]
+    chosen, rejected = last[sides.chosen], last[sides.rejected]
+    if isinstance(chosen, Mapping) and isinstance(rejected, Mapping):
+        for key in chosen:
+            if isinstance(key, str) and key in rejected and says_of_each(words := words_of_name(key)):
+                for _, _, values in _numbers(key, words, [chosen[key], rejected[key]]):
+                    yield f"{key} of the last turns", words, values
 
 
 def _lists_two(row: Row) -> bool:
@@ -104,7 +166,7 @@ def number_of(value: Any) -> float | None:
     word = str(value).strip().casefold() if isinstance(value, str | bool) else ""
     if word in (*TRUE_WORDS, *FALSE_WORDS):
         return float(word in TRUE_WORDS)
-    if is_missing(value):
+    if is_missing(value) or isinstance(value, list | dict):
         return None
     try:
         return as_number(value, "", "")

@@ -68,4 +68,5 @@ def _are_values(name: str, votes: Sequence[Any], count: int) -> bool:
 
 def _first_of_text(place: int, answers: Answers) -> int:
     """The first place of an answer, which may be listed twice."""
-    return answers.texts.index(answers.texts[place])
+    key = answers.keys[place]
+    return place if key is None else answers.keys.index(key)

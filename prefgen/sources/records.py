@@ -32,12 +32,14 @@ from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_begun, is_release, is_run, read_records
+from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful, source_digests
 from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.tables import BadRow
+from prefgen.transport.openai_protocol import encode_message
 from prefgen.types import Message, Pair, Prompt, Record, Response, Score
 
 
@@ -123,13 +125,13 @@ class Records(Plugin):
                 return _parse_kto(row, where, provenance)
             return _parse_record(row, where, counter, provenance, self.columns)
 
-        kto_groups: dict[Any, list[_KtoRow]] = {}
+        kto_rows: list[_KtoRow] = []
         for _, found in mapped_rows(rows, self.columns, bad_rows, read):
             if isinstance(found, Record):
                 yield found
             else:
-                kto_groups.setdefault(found.group, []).append(found)
-        for group in kto_groups.values():
+                kto_rows.append(found)
+        for group in _kto_groups(kto_rows, bad_rows):
             yield _record_of_kto(group, counter)
 
 
@@ -171,20 +173,42 @@ class _KtoRow(NamedTuple):
     completion: Any
     label: bool
     where: str
+    asked: tuple[str, str]
+    """Of its conversation and tools."""
+    answer: bytes
 
     @property
     def group(self) -> tuple[Any, ...]:
-        tools = json.dumps(self.fields.get("tools"), sort_keys=True, default=str)
-        return Prompt.of(self.messages).id, self.fields.get("source"), self.fields.get("license"), tools
+        return *self.asked, self.fields.get("source"), self.fields.get("license")
 
 
 def _parse_kto(row: Mapping[str, Any], where: str, provenance: Provenance) -> _KtoRow:
     """Raises RecipeError for a row whose prompt, answer or label cannot be read."""
     label = as_truth(row["label"], "label", where)
-    parse_response("", row["completion"], where, sample=0)
+    response = parse_response("", row["completion"], where, sample=0)
     messages = prompt_messages(row, {}, where, beside_answers=True)
     fields = prompt_fields(row, {}, provenance, where)
-    return _KtoRow(messages, fields, row["completion"], label, where)
+    asked = Prompt.of(messages).id, json.dumps(fields.get("tools"), sort_keys=True, default=str)
+    answer = turns_key([encode_message(message) for message in response.messages])
+    return _KtoRow(messages, fields, row["completion"], label, where, asked, answer)
+
+
+def _kto_groups(rows: Sequence[_KtoRow], bad_rows: BadRows) -> Iterable[Sequence[_KtoRow]]:
+    """The rows of each record, an answer with its label once; those that label one answer in two ways go to
+    `bad_rows`.
+    """
+    labels: dict[Any, dict[bool, _KtoRow]] = {}
+    for row in rows:
+        labels.setdefault((row.asked, row.answer), {}).setdefault(row.label, row)
+    groups: dict[Any, dict[bytes, _KtoRow]] = {}
+    for row in rows:
+        other = labels[row.asked, row.answer].get(not row.label)
+        if other is None:
+            groups.setdefault(row.group, {}).setdefault(row.answer, row)
+        else:
+            found = f"the label of an answer is {row.label}, and at {other.where} it is {other.label}"
+            bad_rows.refuse(RecipeError(found, row.where), row.where)
+    return [list(group.values()) for group in groups.values()]
 
 
 def _record_of_kto(group: Sequence[_KtoRow], counter: OccurrenceCounter) -> Record:

@@ -56,6 +56,32 @@ def test_pairs_of_a_file_in_any_form_are_shown_without_moving_the_cursor(tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({"prompt": "Q", "chosen": "x"}, "expected chosen and rejected"),
+        ({"prompt": "Q", "chosen": "x", "rejected": "y", "labels": 0}, "labels is int '0' beside chosen"),
+        ({"prompt": [{"role": "nobody", "content": "Q"}], "chosen": "x", "rejected": "y"}, "unknown role"),
+    ],
+)
+def test_a_row_that_is_no_pair_is_said_behind_those_that_are(bad, reason, tmp_path):
+    good = [{"prompt": f"Q{i}", "chosen": "x", "rejected": "y"} for i in range(2)]
+    rows = [good[0], bad, good[1], bad]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    shown = prefgen("show", "pairs", "mine.jsonl", cwd=tmp_path)
+
+    assert [line for line in shown.stdout.splitlines() if "PROMPT" in line] == [
+        "  PROMPT user: Q0", "  PROMPT user: Q1"
+    ]  # fmt: skip
+    assert "2 rows are no pairs: mine.jsonl:2: " in shown.stderr
+    assert reason in shown.stderr
+    assert shown.returncode == 2
+    asked = prefgen("show", "pairs", "mine.jsonl", "--where", "prompt~Q1", cwd=tmp_path)
+    assert asked.stdout.count("PROMPT") == 1
+    assert asked.returncode == 2
+
+
 @pytest.mark.parametrize("kind", ["mix", "release"])
 def test_pairs_of_a_mix_and_of_a_releases_folder_are_shown_with_their_split(folder, tmp_path, kind):
     if kind == "mix":

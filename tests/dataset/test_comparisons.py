@@ -55,6 +55,18 @@ AGAINST = [
     {"chosen_prob": 0.2, "rejected_prob": 0.8}, {"chosen_correct": False, "rejected_correct": True},
     {"flipped": True}, {"labels_swapped": 1}, {"loser": "chosen"}, {"label": "rejected"},
     {"winner": "y", "chosen_model": "x", "rejected_model": "y"},
+    {"metadata": {"chosen_score": 1, "rejected_score": 4}}, {"info": {"rank_chosen": 2, "rank_rejected": 1}},
+    {**AB, "info": {"score_a": 1, "score_b": 2}},
+    {"chosen_prob": 0.1}, {"prob_chosen": "0.3"}, {"preference_prob": 0.49}, {"preference_probability": 0},
+    {"preferred_output_score": 1, "non_preferred_output_score": 3},
+    {
+        "chosen": [{"role": "assistant", "content": "The Nile.", "score": 2}],
+        "rejected": [{"role": "assistant", "content": "No.", "score": 9}],
+    },
+    {
+        "chosen": [{"from": "gpt", "value": "The Nile.", "rank": 2}],
+        "rejected": [{"from": "gpt", "value": "No.", "rank": 1}],
+    },
 ]  # fmt: skip
 
 
@@ -87,6 +99,14 @@ AGREES = [
     {"completions": [{"text": "The Nile.", "score": 5}, {"text": "No.", "score": 1}]},
     {"label": 1, "labels": 1, "is_chosen_better": True, "chosen_rank": 1, "rejected_rank": 2},
     {"scores": {"chosen": 5, "rejected": 1}, "score_diff": 4, "flipped": False, "winner": "chosen"},
+    {"metadata": {"chosen_score": 4, "rejected_score": 1}}, {"info": {"chosen": 1, "rejected": 4}},
+    {"chosen_prob": 0.5}, {"prob_chosen": "0.9"}, {"preference_prob": 0.51}, {"prob": 0.1},
+    {"chosen_prob": 0.3, "rejected_prob": 0.2}, {"chosen_logps_prob": 0.1}, {"preference_prob": -3.1},
+    {"preferred_output_score": 3, "non_preferred_output_score": 3},
+    {
+        "chosen": [{"role": "assistant", "content": "The Nile.", "score": 9, "weight": 0}],
+        "rejected": [{"role": "assistant", "content": "No.", "score": 2, "weight": 1}],
+    },
 ]  # fmt: skip
 SOMETHING_ELSE = [
     {**AB, "id": "B", "category": "B", "language": "B", "level": "B", "source": "b", "annotator": "B"},

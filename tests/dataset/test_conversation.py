@@ -247,3 +247,35 @@ def test_a_turn_in_two_forms_that_say_the_same_or_with_notes_of_their_names_is_o
 def test_a_turn_in_two_forms_that_differ_is_one_line(more):
     with pytest.raises(RecipeError, match="f:1: .* of a message do not say the same: found"):
         read_turns([said("assistant", "A river", **more)], "f:1", name="it", role="user")
+
+
+def llama_factory(call: str) -> list[dict]:
+    said = [("human", "Warm?"), ("function_call", call), ("observation", "9"), ("gpt", "No.")]
+    return [{"from": role, "value": text} for role, text in said]
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        ('{"name": "weather", "arguments": {"city": "Rome"}}', ["weather"]),
+        (
+            '[{"name": "weather", "arguments": "{}"}, {"name": "clock", "arguments": {}}]',
+            ["weather", "clock"],
+        ),
+    ],
+)
+def test_llama_factorys_turns_of_tools_are_calls_and_their_results(call, names):
+    turns = parse_conversation(llama_factory(call), "row")
+
+    assert [turn.role for turn in turns] == ["user", "assistant", "tool", "assistant"]
+    assert [one.name for one in turns[1].tool_calls] == names
+    assert (turns[1].content, turns[2].content) == ("", "9")
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["weather(Rome)", '{"name": "weather"}', '{"name": "w", "arguments": {}, "note": "x"}', "[]", '{"a": 1'],
+)
+def test_another_text_of_a_function_call_is_not_read(call):
+    with pytest.raises(RecipeError, match="unknown role 'function_call'"):
+        parse_conversation(llama_factory(call), "row")

@@ -198,9 +198,11 @@ def test_structs_that_parquet_merged_are_read():
 
 def test_decimals_and_nan_are_what_they_are():
     row = {"prompt": "Q", "chosen": "a", "rejected": "b"}
-    read_row = to_pair_row({**row, "score_chosen": Decimal("1.5"), "score_rejected": float("nan")}, {}, "row")
-    assert (read_row["score_chosen"], read_row["score_rejected"]) == (1.5, None)
-    assert to_pair_row({**row, "chosen-rating": "5"}, {}, "row")["score_chosen"] == 5.0
+    cells = {"score_chosen": Decimal("1.5"), "score_rejected": 1, "margin": float("nan")}
+    read_row = to_pair_row({**row, **cells}, {}, "row")
+    assert (read_row["score_chosen"], read_row["margin"]) == (1.5, None)
+    ratings = {"chosen-rating": "5", "rejected-rating": "4"}
+    assert to_pair_row({**row, **ratings}, {}, "row")["score_chosen"] == 5.0
 
 
 def test_sides_can_be_exchanged_by_their_columns():

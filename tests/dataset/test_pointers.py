@@ -41,7 +41,7 @@ def test_sides_that_point_at_two_columns_are_in_doubt(columns, chosen, rejected)
     [
         {"tags": ["maths", "easy"]},
         {"references": ["four", "4.0"]},
-        {"choices": ["1", "2", "3"]},
+        {"grades": ["1", "2", "3"]},
         {"response_1": "1", "response_2": "2"},
         {"score_a": 4, "score_b": 2},
         {"source_1": "x"},

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.dataset.pair import NotAPair, pair_messages
+from prefgen.dataset.columns import prompt_messages
+from prefgen.dataset.pair import NotAPair, pair_messages, validated_pair
 from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import RecipeError
@@ -240,3 +241,37 @@ def test_any_row_is_a_pair_or_one_line(cells, form):
             )
         assert said.startswith("row 1: ")
         assert "\n" not in said
+
+
+@pytest.mark.parametrize("asking", ["prompt", "question"])
+@pytest.mark.parametrize("encode", [json.dumps, list])
+def test_lists_of_one_text_are_that_text_where_all_are_lists(asking, encode):
+    cells = {asking: ["What is the capital?"], "chosen": ["Paris."], "rejected": ["Rome."]}
+    row = to_pair_row({name: encode(texts) for name, texts in cells.items()}, {}, "row")
+    assert (row["prompt"], row["chosen"], row["rejected"]) == ("What is the capital?", "Paris.", "Rome.")
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ((["q1", "q2"], ["a1", "a2"], ["b1", "b2"]), "prompt is a list of 2 texts"),
+        ((["q1"], ["a1", "a2"], ["b1"]), "chosen is a list of 2 texts"),
+        ((["q1", "q2"], ["a1", None], ["b1", "b2"]), "prompt is a list of 2 texts"),
+        ((["q1"], "a1", "b1"), "prompt is a list of texts in JSON"),
+        ((["q1", "q2"], "a1", "b1"), "prompt is a list of texts in JSON"),
+    ],
+)
+def test_lists_of_texts_are_no_prompt(cells, words):
+    texts = [cell if isinstance(cell, str) else json.dumps(cell) for cell in cells]
+    row = dict(zip(("prompt", "chosen", "rejected"), texts, strict=True))
+    with pytest.raises(RecipeError, match=words):
+        validated_pair(to_pair_row(row, {}, "row"), "row")
+    with pytest.raises(RecipeError, match="is a list of texts in JSON"):
+        prompt_messages({"prompt": '["q1"]'}, {}, "row")
+
+
+@pytest.mark.parametrize("answer", ['["a"]', '["a", "b"]', "[1, 2]"])
+def test_an_answer_may_be_a_list_in_json(answer):
+    row = to_pair_row({"prompt": "As a list of JSON: a", "chosen": answer, "rejected": '["x"]'}, {}, "row")
+    assert validated_pair(row, "row")[1][0]["content"] == answer
+    assert prompt_messages({"prompt": "[1, 2]"}, {}, "row")[0].text == "[1, 2]"

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from prefgen.dataset.answer_groups import Answers
+from prefgen.dataset.answer_keys import AnswerKeys
 from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.dataset.verdicts import IN_DOUBT, is_tie, place_said
 from prefgen.errors import RecipeError
@@ -142,7 +143,7 @@ def test_a_loser_is_named_alone(layout, beside, ways):
     assert both_ways({**LAYOUTS[layout], **beside}) == ways
 
 
-THREE = Answers(("responses",), (), ("x", "y", "z"), 0, 2)
+THREE = Answers(("responses",), (), ("x", "y", "z"), 0, 2, AnswerKeys(("x", "z")))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import find
 from prefgen.sources.records import Records
+from prefgen.tables import BadRow
+from prefgen.types import Record
 from tests.support.cli import prefgen
 from tests.support.harm import TEXT
 from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
@@ -142,6 +144,79 @@ def test_kto_rows_of_other_conversations_are_not_joined(tmp_path):
     assert [record.responses[0].text for record in (german, french)] == ["Der Rhein.", "La Seine."]
     assert [record.scores[0].value for record in (german, french)] == [1.0, 0.0]
     assert german.prompt.messages[0].text == "Answer in German only."
+
+
+def kto_labels(folder, rows, **fields):
+    """{answer: label} of a file of KTO rows, and the reasons of those that were left out."""
+    lines = [{"prompt": "Name a river.", **row} for row in rows]
+    (folder / "kto.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = list(Records(path="kto.jsonl", keep=("responses", "scores"), **fields).read(folder))
+    records = [item for item in found if isinstance(item, Record)]
+    texts = {r.id: r.text for record in records for r in record.responses}
+    labels = [(texts[score.response_id], score.value) for record in records for score in record.scores]
+    return labels, [(bad.where, bad.reason) for bad in found if isinstance(bad, BadRow)]
+
+
+ASSISTANT = {"role": "assistant"}
+CALLS = [
+    [{**ASSISTANT, "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": arguments}}]}]
+    for arguments in ('{"a": 1}', '{ "a": 1 }')
+]
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ("The Nile.", "The Nile."), ("The Nile.", " the  nile."), (CALLS[0], CALLS[1]),
+        ("The Nile.", [{**ASSISTANT, "content": "The Nile."}]),
+    ],
+)  # fmt: skip
+def test_an_answer_of_kto_has_one_label(one, same, tmp_path):
+    other = {"completion": "No.", "label": False}
+    twice = [{"completion": one, "label": True}, other, {"completion": same, "label": True}]
+    against = [{"completion": one, "label": True}, other, {"completion": same, "label": False}]
+
+    labels, bad = kto_labels(tmp_path, twice)
+    assert ([value for _, value in labels], bad) == ([1.0, 0.0], [])
+    labels, bad = kto_labels(tmp_path, against, on_bad_rows="drop")
+    assert labels == [("No.", 0.0)]
+    assert [where for where, _ in bad] == ["kto.jsonl:1", "kto.jsonl:3"]
+    with pytest.raises(RecipeError, match="kto.jsonl:1: the label of an answer is True, and at kto.jsonl:3"):
+        kto_labels(tmp_path, against)
+
+
+TURNS = [{"role": "user", "content": "Name a river."}, {**ASSISTANT, "content": "The Nile."}]
+
+
+@pytest.mark.parametrize("label", [True, False, "true", "False"])
+def test_a_conversation_with_a_truth_as_its_label_is_one_of_kto(label, tmp_path):
+    (tmp_path / "kto.jsonl").write_text(json.dumps({"messages": TURNS, "label": label}))
+    [record] = Records(path="kto.jsonl", keep=("responses", "scores")).read(tmp_path)
+
+    assert (record.prompt.text, record.responses[0].text) == ("Name a river.", "The Nile.")
+    assert record.scores[0].value == (str(label).casefold() == "true")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": TURNS, "label": 1}, {"messages": TURNS, "label": "good"},
+        {"messages": TURNS[:1], "label": True}, {"instruction": "Q", "output": "A", "label": True},
+    ],
+)  # fmt: skip
+def test_another_label_beside_a_conversation_is_not_read(row, tmp_path):
+    (tmp_path / "kto.jsonl").write_text(json.dumps(row))
+    with pytest.raises(RecipeError, match="no responses in this row"):
+        list(Records(path="kto.jsonl").read(tmp_path))
+
+
+def test_an_answer_of_kto_may_have_another_label_for_another_prompt(tmp_path):
+    rows = [
+        {"completion": "Yes.", "label": True},
+        {"completion": "Yes.", "label": False, "prompt": "Is the Nile a lake?"},
+    ]
+
+    assert kto_labels(tmp_path, rows) == ([("Yes.", 1.0), ("Yes.", 0.0)], [])
 
 
 async def test_rows_of_kto_keep_what_else_they_say(tmp_path):

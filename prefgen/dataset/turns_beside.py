@@ -1,0 +1,146 @@
+"""Lists of turns, or of tools, under names that no reader knows: what is told by their value belongs to the
+conversation, and is held by what is asked, or would be lost.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from prefgen.dataset.answer_groups import SIDES, text_of_answer
+from prefgen.dataset.answer_keys import Turns, answer_turns
+from prefgen.dataset.cells import decoded, is_absent, is_list, is_message, is_missing
+from prefgen.dataset.column_names import (
+    ASKED_TOO,
+    ASKING,
+    ASKING_ALONE,
+    INPUT_COLUMNS,
+    KNOWN,
+    Row,
+    plain_name,
+)
+from prefgen.dataset.conversation import known_role
+from prefgen.dataset.held_texts import holds, holds_turns
+from prefgen.dataset.same_turns import turns_key
+from prefgen.errors import RecipeError
+from prefgen.transport.openai_protocol import content_text
+
+_ARGILLA_JUDGED = "labelling_prompt"
+"""What Argilla asked a judge about a row."""
+
+
+def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any], where: str) -> None:
+    """Raises RecipeError for turns that neither the prompt nor a side has, and for tools that are not those
+    of the row. A list that begins with the assistant's turn is an answer.
+    """
+    for name in _unknown(tuple(row)):
+        value = row[name]
+        is_text = isinstance(value, str)
+        if name in columns.values() or (is_text and value.lstrip()[:1] != "["):
+            continue
+        items: Any = decoded(value)
+        if not is_list(items) or not items:
+            continue
+        if all(map(_is_tool, items)):
+            if items != decoded(row.get(columns.get("tools", "tools"))):
+                raise RecipeError(
+                    f"{name} holds tools, and would be lost: map it (tools={name}), or the prompt alone",
+                    where,
+                )
+        elif all(map(is_message, items)) and not _is_held(items, row, columns, sides):
+            raise RecipeError(
+                f"{name} holds turns that what is asked does not have, and would be lost: put them before "
+                f"those of the prompt, map them (prompt={name}), or the prompt alone (prompt=NAME)",
+                where,
+            )
+
+
+@lru_cache(maxsize=256)
+def _unknown(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The names that no reader knows."""
+    known = (*KNOWN, *SIDES, _ARGILLA_JUDGED)
+    return tuple(name for name in names if name not in known and plain_name(str(name)) not in ASKED_TOO)
+
+
+def _is_tool(item: Any) -> bool:
+    """Whether a mapping describes a tool, and is no call of one."""
+    function = item.get("function", item) if isinstance(item, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        return False
+    return "arguments" not in function and ("parameters" in function or function is not item)
+
+
+def _is_held(items: Sequence[Any], row: Row, columns: Mapping[str, str], sides: Sequence[Any]) -> bool:
+    """Whether turns are those that are asked, in their order, with one answer behind them or none; or both of
+    a prompt and of a side.
+    """
+    first, last = (known_role(items[i].get("role") or items[i].get("from")) for i in (0, -1))
+    if first == "assistant":
+        return True
+    asked = list(_asked(row, columns, sides))
+    if not asked:
+        return True  # whoever reads the row says that it asks nothing
+    whole = answer_turns(items)
+    turns = whole[:-1] if last == "assistant" else whole
+    if not turns:
+        return False
+    keys = [turns_key([turn]) for turn in turns]
+    if any(_are_within(keys, [turns_key([turn]) for turn in those]) for those in asked):
+        return True
+    texts = [content_text(turn["content"]).strip() for turn in turns]
+    answers = [text_of_answer(side) for side in sides]
+    if all(isinstance(answer, str) and answer and holds(texts[-1], answer) for answer in answers):
+        return True  # a judge was asked about them
+    written = [row[name] for name in _names(row, columns) if isinstance(row[name], str)]
+    return any(holds_turns(text, (), texts) for text in written)
+
+
+def _are_within(keys: Sequence[bytes], others: Sequence[bytes]) -> bool:
+    rest = iter(others)
+    return all(key in rest for key in keys)
+
+
+def _names(row: Row, columns: Mapping[str, str]) -> Sequence[str]:
+    names = (*ASKING, *ASKING_ALONE, *INPUT_COLUMNS, columns.get("input", "input"))
+    return [name for name in dict.fromkeys(names) if not is_missing(row.get(name))]
+
+
+def _asked(row: Row, columns: Mapping[str, str], sides: Sequence[Any]) -> Iterator[Turns]:
+    """The conversations that a row may hold: what it asks, alone and with each side behind it, and sides that
+    are whole.
+    """
+    system = [row.get(name) for name in (columns.get("system", "system"), "system_prompt")]
+    texts = [text for text in system if isinstance(text, str) and text.strip()]
+    before = [{"role": "system", "content": text} for text in texts[:1]]
+    before = [*before, *_history(row.get(columns.get("history", "history")))]
+    answers = [answer_turns(side) for side in sides]
+    for turns in answers:
+        if turns and turns[0]["role"] != "assistant":
+            yield [*before, *turns]
+    names = _names(row, columns)
+    texts = [row[name] for name in names if isinstance(row[name], str)]
+    prompts = [_user_turns(row[name]) for name in names]
+    if len(texts) > 1:
+        prompts.append([{"role": "user", "content": "\n\n".join(texts)}])
+    for prompt in prompts:
+        for answer in ([], *answers):
+            yield [*before, *prompt, *answer]
+
+
+def _user_turns(asked: Any) -> Turns:
+    turns = answer_turns(asked)
+    is_text = isinstance(asked, str) and len(turns) == 1 and turns[0]["role"] == "assistant"
+    return [{"role": "user", "content": turns[0]["content"]}] if is_text else turns
+
+
+def _history(value: Any) -> Turns:
+    """The turns of Alpaca's rounds."""
+    rounds: Any = decoded(value)
+    if is_absent(value) or not is_list(rounds):
+        return []
+    roles = ("user", "assistant")
+    return [
+        {"role": role, "content": str(text)}
+        for pair in rounds
+        if is_list(pair) and len(pair) == 2
+        for role, text in zip(roles, pair, strict=True)
+    ]

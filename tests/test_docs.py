@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import itertools
 import os
 import re
 import shlex
@@ -166,6 +167,18 @@ def test_every_recipe_of_a_page_is_valid(page, tmp_path, monkeypatch):
             assert read_train_settings(tmp_path / f"{i}.yaml", {}).use
             continue
         assert build(load_recipe(tmp_path / f"{i}.yaml")).segments
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_lines_of_a_page_wrap_at_the_end_of_a_sentence(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for before, after in itertools.pairwise(text.splitlines()):
+        is_prose = all(
+            line.strip() and not re.match(r"\s*([-*#|>]|\d+\. )", line) for line in (before, after)
+        )
+        follows_item = re.match(r"\s*([-*]|\d+\.) ", before) and re.match(r"\s+\w", after)
+        if is_prose or follows_item:
+            assert re.search(r"[.!?:][)\"*_`\]]*$", before), before[-80:]
 
 
 def test_the_architecture_names_only_files_that_exist():

@@ -44,7 +44,7 @@ def test_a_mistake_has_its_exit_code_and_one_line(done, words, code, said):
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["run", "r.json", "--out", "r.json"], 1),
+        (["run", "r.json", "--out", "r.json"], 2),
         (["run", "r.json", "--journal", "."], 1),
         (["run", "r.json", "--export-requests", "nowhere/x.jsonl"], 1),
         (["schema", "nowhere/x.json"], 1),

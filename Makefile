@@ -26,7 +26,7 @@ demo: $(VENV)/installed ## run the quickstart
 
 test: $(VENV)/dev ## the tests, under five minutes
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench \
-		-m "not publishing" -n auto --dist worksteal
+		-m "not publishing and not pages" -n auto --dist worksteal
 
 # What reads replies, answers and files: the same EXAMPLES inputs every time, so that what the gate says of a
 # commit is always the same. `make fuzz NEW=1 EXAMPLES=1000000` looks for faults with inputs never seen.
@@ -39,7 +39,7 @@ goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
 
 coverage: $(VENV)/dev ## the tests again, and which lines they reach
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench \
-		-m "not publishing" -n auto --cov --cov-report=term
+		-m "not publishing and not pages" -n auto --cov --cov-report=term
 
 reference: $(VENV)/dev ## write docs/reference anew, of the code
 	$(BIN)/python -m tests.support.reference

@@ -15,7 +15,6 @@ from prefgen.cli.completion import plugin_names
 from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, on_terminal, paged, say, screen_width
 from prefgen.plugins.role_table import PLUGIN_ROLES
-from prefgen.plugins.type_words import type_in_words
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -84,6 +83,8 @@ def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
         say("wording: unmeasured (docs/judges.md says what is known of judges)", hanging="  ")
     if plugin.cost:
         print()
+    from prefgen.plugins.type_words import type_in_words
+
     required = set(plugin.model_json_schema().get("required", []))
     for field_name, info in plugin.model_fields.items():
         default = "required" if field_name in required else f"default {_default_of(info)}"

@@ -24,8 +24,8 @@ from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.transport.openai_protocol import content_text
 
-_ARGILLA_JUDGED = "labelling_prompt"
-"""What Argilla asked a judge about a row."""
+_OTHERWISE_KNOWN = ("labelling_prompt", "subset")
+"""What Argilla asked a judge about a row, and RewardBench's category."""
 
 
 def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any], where: str) -> None:
@@ -57,7 +57,7 @@ def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any
 @lru_cache(maxsize=256)
 def _unknown(names: tuple[Any, ...]) -> tuple[Any, ...]:
     """The names that no reader knows."""
-    known = (*KNOWN, *SIDES, _ARGILLA_JUDGED)
+    known = (*KNOWN, *SIDES, *_OTHERWISE_KNOWN)
     return tuple(name for name in names if name not in known and plain_name(str(name)) not in ASKED_TOO)
 
 

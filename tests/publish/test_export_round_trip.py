@@ -41,14 +41,15 @@ def rows(draw):
         turns += [said("assistant", draw(TEXTS)), said("user", draw(TEXTS))]
     if draw(st.booleans()):
         turns.insert(0, said("system", draw(TEXTS)))
-    numbers = st.one_of(st.none(), st.floats(-1e6, 1e6), st.integers(-5, 5))
+    numbers = st.one_of(st.floats(-1e6, 1e6), st.integers(-5, 5))
+    of_both = draw(st.one_of(st.just((None, None)), st.tuples(numbers, numbers)))  # one alone says nothing
     return {
         "prompt": turns,
         "chosen": [said("assistant", draw(TEXTS))],
         "rejected": [said("assistant", draw(TEXTS))],
-        "score_chosen": draw(numbers),
-        "score_rejected": draw(numbers),
-        "margin": draw(numbers),
+        "score_chosen": of_both[0],
+        "score_rejected": of_both[1],
+        "margin": draw(st.one_of(st.none(), numbers)),
         "prompt_id": draw(st.one_of(st.none(), TEXTS)),
         "category": draw(st.one_of(st.none(), TEXTS)),
     }

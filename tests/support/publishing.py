@@ -144,4 +144,8 @@ def harmful_run(folder, rationale=""):
     )
     write_lines([record_line(record)], RECORDS, folder / "run" / "records" / "00001.parquet")
     write_lines(pair_lines(record), PAIRS, folder / "run" / "pairs" / "00001.parquet")
+    manifest = json.loads((folder / "run" / "manifest.json").read_text())
+    for count in ("prompts", "pairs"):
+        manifest["yield"][count] += 1
+    (folder / "run" / "manifest.json").write_text(json.dumps(manifest))
     return digest

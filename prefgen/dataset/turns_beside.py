@@ -24,8 +24,8 @@ from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.transport.openai_protocol import content_text
 
-_OTHERWISE_KNOWN = ("labelling_prompt", "subset")
-"""What Argilla asked a judge about a row, and RewardBench's category."""
+_OTHERWISE_KNOWN = ("labelling_prompt", "subset", "id", "prompt_id", "uuid")
+"""What Argilla asked a judge about a row, RewardBench's category, and ids, whatever they look like."""
 
 
 def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any], where: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from prefgen.dataset.cells import describe
+from prefgen.dataset.class_labels import LabelNames
 from prefgen.errors import RecipeError
 
 CARD = "README.md"
@@ -47,19 +48,58 @@ def card_files(folder: Path, display_path: str, config: str | None = None) -> Ca
     return CardFiles(data_folder, files)
 
 
-def _configs(card: Path, where: str) -> Sequence[Mapping[str, Any]]:
-    """`configs` of the YAML header of a README; nothing where it has none."""
+def label_names_of_card(folder: Path, display_path: str, config: str | None = None) -> LabelNames:
+    """Numbers to which `dataset_info` of a README gives names, of one configuration; nothing where several
+    are there and none is meant. Raises RecipeError for a header that cannot be read.
+    """
+    infos = _header(folder / CARD, f"{display_path}/{CARD}", "dataset_info").get("dataset_info")
+    infos = [info for info in (infos if isinstance(infos, list) else [infos]) if isinstance(info, Mapping)]
+    if len(infos) > 1:
+        infos = [info for info in infos if info.get("config_name") == (config or "default")]
+    features = infos[0].get("features") if infos else None
+    names: dict[str, Sequence[str]] = {}
+    for feature in features if isinstance(features, list) else ():
+        match feature:
+            case {"name": str(column), "dtype": {"class_label": {"names": named}}} if named:
+                names[column] = _in_order(named, column, f"{display_path}/{CARD}")
+            case _:
+                pass
+    return names
+
+
+def _in_order(named: Any, column: str, where: str) -> Sequence[str]:
+    """The names of 0, 1, 2 and so on."""
+    listed = named
+    if isinstance(named, Mapping):
+        by_number = {str(number): name for number, name in named.items()}
+        listed = [by_number.get(str(number)) for number in range(len(by_number))]
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    if not names or len(names) != len(listed):
+        raise RecipeError(
+            f"class_label of {column}: expected a name for each of 0, 1, 2 ..., found {describe(named)}",
+            where,
+        )
+    return names
+
+
+def _header(card: Path, where: str, wanted: str) -> Mapping[str, Any]:
+    """The YAML header of a README; nothing where it does not hold what is wanted."""
     text = card.read_text(encoding="utf-8-sig", errors="replace") if card.is_file() else ""
     if not text.startswith("---"):
-        return ()
+        return {}
     header = text.replace("\r\n", "\n")[3:].partition("\n---")[0]
-    if "configs:" not in header:
-        return ()
+    if f"{wanted}:" not in header:
+        return {}
     try:
         said = yaml.safe_load(header)
     except yaml.YAMLError as error:
         raise RecipeError(f"its header is no YAML ({str(error).splitlines()[0]})", where) from None
-    configs = said.get("configs") if isinstance(said, Mapping) else None
+    return said if isinstance(said, Mapping) else {}
+
+
+def _configs(card: Path, where: str) -> Sequence[Mapping[str, Any]]:
+    """`configs` of the YAML header of a README; nothing where it has none."""
+    configs = _header(card, where, "configs").get("configs")
     if not configs:
         return ()
     if not isinstance(configs, Sequence) or not all(isinstance(config, Mapping) for config in configs):

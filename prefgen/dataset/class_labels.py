@@ -43,6 +43,8 @@ def with_names(row: Mapping[str, Any], names: LabelNames, where: str) -> dict[st
     named = dict(row)
     for column, of_column in names.items():
         value = row.get(column)
+        if isinstance(value, str) and value.isdecimal() and value not in of_column:  # of a CSV
+            value = int(value)
         if not isinstance(value, int):
             continue
         if value >= len(of_column):

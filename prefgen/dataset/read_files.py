@@ -12,7 +12,7 @@ from typing import Any
 
 from prefgen.dataset.arrow_rows import without_empty_keys
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
-from prefgen.dataset.card_files import card_files
+from prefgen.dataset.card_files import card_files, label_names_of_card
 from prefgen.dataset.class_labels import label_names, with_names
 from prefgen.dataset.file_splits import Rows, splits_of_files
 from prefgen.dataset.hub import first_line
@@ -109,10 +109,12 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows, config: str |
     named = card_files(path, display_path, config)
     folder, files = (path, None) if named is None else named
     splits = _files_by_name(folder, display_path) if files is None else files
+    names = label_names_of_card(path, display_path, config)
     for file, split in splits:
         if files is not None and _is_note(file):
             continue
         for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path)), bad_rows):
+            row = with_names(row, names, where) if names else row
             yield where, row if split is None else {"split": split, **row}
 
 

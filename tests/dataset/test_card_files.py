@@ -104,3 +104,51 @@ def test_a_card_that_is_in_doubt_is_one_line(tmp_path, configs, words):
 
     with pytest.raises(RecipeError, match=f"d/README.md: .*{words}"):
         list(read_rows(tmp_path, "d"))
+
+
+GOOD_IS_0 = """---
+dataset_info:
+  features:
+  - name: prompt
+    dtype: string
+  - name: label
+    dtype:
+      class_label:
+        names:
+          '0': good
+          '1': bad
+---
+"""
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_a_number_that_the_card_names_is_read_by_its_name(ending, tmp_path):
+    (tmp_path / "README.md").write_text(GOOD_IS_0)
+    rows = [{"prompt": "Q?", "completion": text, "label": label} for text, label in (("A.", 0), ("B.", 1))]
+    as_json = "".join(json.dumps(row) + "\n" for row in rows)
+    as_csv = "prompt,completion,label\n" + "".join(",".join(map(str, row.values())) + "\n" for row in rows)
+    (tmp_path / f"train.{ending}").write_text(as_csv if ending == "csv" else as_json)
+
+    found = [(row["completion"], row["label"]) for _, row in read_rows(tmp_path, "x")]
+
+    assert found == [("A.", "good"), ("B.", "bad")]
+
+
+@pytest.mark.parametrize("names", ["{'0': good, '2': bad}", "{'0': good, '1': no}", "[1, 2]", "good"])
+def test_names_that_are_in_doubt_are_one_line(names, tmp_path):
+    start, _, _ = GOOD_IS_0.partition("names:")
+    (tmp_path / "README.md").write_text(f"{start}names: {names}\n---\n")
+    (tmp_path / "train.jsonl").write_text('{"prompt": "Q?", "completion": "A.", "label": 0}\n')
+
+    with pytest.raises(RecipeError, match="README.md.*class_label of label"):
+        list(read_rows(tmp_path, "x"))
+
+
+def test_names_of_another_configuration_are_not_taken(tmp_path):
+    (tmp_path / "README.md").write_text(
+        "---\ndataset_info:\n- config_name: other\n  features:\n  - name: label\n"
+        "    dtype: {class_label: {names: {'0': good, '1': bad}}}\n- config_name: more\n---\n"
+    )
+    (tmp_path / "train.jsonl").write_text('{"prompt": "Q?", "completion": "A.", "label": 0}\n')
+
+    assert [row["label"] for _, row in read_rows(tmp_path, "x")] == [0]

@@ -21,7 +21,7 @@ SetsOption = Annotated[
 RunOrAllArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="A run's folder. Default: every run under runs/.",
+        help="A run's folder, or one that runs lie in. Default: runs.",
         show_default=False,
         autocompletion=complete_runs,
     ),
@@ -81,13 +81,19 @@ def bad_rows_of(policy: str) -> BadRows:
 
 
 def run_folders(run: Path | None) -> list[Path]:
-    """The folders that a RunOrAllArgument means. Raises RecipeError for one that is no run's."""
+    """The folders that a RunOrAllArgument means: a run, or all runs of the folder that they lie in. Raises
+    RecipeError for one that is neither.
+    """
     from prefgen.dataset.read_run import is_begun, is_run
 
-    if run is None:
-        return sorted(path for path in Path("runs").glob("*") if is_run(path) or is_begun(path))
-    if not run.is_dir():
+    folder = run or Path("runs")
+    if run is not None and not run.is_dir():
         raise RecipeError(f"{str(run)!r} is no folder")
-    if not (is_run(run) or is_begun(run)):
-        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json, and no run was begun there")
-    return [run]
+    if is_run(folder) or is_begun(folder):
+        return [folder]
+    runs = sorted(path for path in folder.glob("*") if is_run(path) or is_begun(path))
+    if run is not None and not runs:
+        raise RecipeError(
+            f"{str(run)!r} is no run: it holds no manifest.json, and none of its folders is one"
+        )
+    return runs

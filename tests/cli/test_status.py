@@ -16,6 +16,17 @@ def test_status_reads_the_files_alone(done):
     assert (row["state"], row["pairs"]) == ("complete", 3)
 
 
+def test_a_folder_of_runs_means_all_of_them(done, tmp_path):
+    for name in ("a", "b"):
+        shutil.copytree(done / "runs" / "test", tmp_path / "mine" / name)
+
+    rows = json.loads(prefgen("status", "mine", "--json", cwd=tmp_path).stdout)
+    neither = prefgen("status", ".", cwd=tmp_path)
+
+    assert [row["run"] for row in rows] == ["mine/a", "mine/b"]
+    assert neither.returncode == 2 and "none of its folders is one" in neither.stderr
+
+
 def test_status_of_a_run_that_was_killed_says_how_far_it_came(done, tmp_path):
     shutil.copytree(done / "runs" / "test", tmp_path / "killed")
     (tmp_path / "killed" / "manifest.json").unlink()

@@ -7,7 +7,7 @@ part of the new text. Where the old text says such a thing too, both speak of so
 import re
 from collections.abc import Callable
 
-from prefgen.kit.revision_frames import holds_frame, unframed
+from prefgen.kit.revision_frames import holds_frame
 from prefgen.kit.revision_remarks import (
     ends_on_remark,
     has_versions,
@@ -180,8 +180,7 @@ def revised_text(text: str, old: str) -> str:
     fenced = _ENDS_FENCED.match(inside)
     if fenced and not FENCE_MARK.search(fenced[2]) and f"</{fenced[1]}>".casefold() not in old.casefold():
         inside = fenced[2].strip()
-    inside = inside if inside == text else _cut(_without_quotes, inside, old)
-    return unframed(inside, old)
+    return inside if inside == text else _cut(_without_quotes, inside, old)
 
 
 def _cut(cut: Callable[[str], str], text: str, old: str) -> str:

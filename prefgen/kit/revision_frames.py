@@ -1,8 +1,9 @@
 """Frames around a new text that are told by where they stand: what lies inside is nearly the old text, and
 what stands around it is not in the old one.
 
-A whole fence, one pair of quotes or of emphasis is taken off. A line above, a name before it or a short
-remark below is in doubt: then it is not certain what the new text is.
+A fence, quotes or emphasis around the whole may be what the edit was to add, and a line above, a name before
+it or a short remark below that speaks of an edit may not be the answer's: then it is not certain what the new
+text is. What an edit adds of other things (a heading, a subject, a warning, an offer) is text.
 """
 
 import re
@@ -10,52 +11,47 @@ from collections import Counter
 
 _WHOLE = (
     re.compile(
-        r"\A(?:```|~~~)(?:text|txt|plaintext|markdown|md)?[ \t]*\n(?P<inside>.*?)\n?(?:```|~~~)\Z", re.DOTALL
+        r"\A(?:```|~~~)(?:text|txt|plaintext|markdown|md|json|yaml)?[ \t]*\n(?P<inside>.*?)\n?(?:```|~~~)\Z",
+        re.DOTALL,
     ),
     re.compile(r"\A\"(?P<inside>[^\"]+)\"\Z|\A“(?P<curly>[^“”]+)”\Z"),
     re.compile(r"\A(?P<mark>\*{1,3}|_{1,3}|`)(?P<inside>(?:(?!(?P=mark)).)+)(?P=mark)\Z", re.DOTALL),
     re.compile(r"\A(?P<inside>> ?[^\n]*(?:\n> ?[^\n]*)*)\Z"),
 )
-_FENCED = re.compile(r"\A(?:```|~~~)\w*[ \t]*\n(?P<inside>.*?)\n?(?:```|~~~)\Z", re.DOTALL)
 _QUOTE_MARK = re.compile(r"^> ?", re.MULTILINE)
 _NAMED = re.compile(r"\A(?P<name>[^\n:]{1,60}?)(?::| [-–—]) +(?P<rest>\S.*)\Z", re.DOTALL)
 _MARKED_AT_END = re.compile(r"\A(?P<rest>.*\S)\s+(?:\([^()\n]{1,40}\)|\[[^\[\]\n]{1,40}\]|#\w+)\Z", re.DOTALL)
 _LONGEST_REMARK = 40
 """Words of a paragraph above or below."""
 _OF_REVISING = re.compile(
-    r"\b(?:revis\w*|rewrit\w*|edit(?:s|ed)?|chang(?:e|es|ed|ing)|correct(?:s|ed|ion|ions)|fix(?:es|ed)?|replac\w*"
-    r"|improv\w*|updated?|versions?|rationale|reason|explanation|repl(?:y|ies)|as (?:requested|asked)"
-    r"|let me know|further|anything else|feedback|critique|words?)\b|[→✅]|->",
+    r"\b(?:revis\w*|rewrit\w*|rewrote|edit(?:ed|s)|changed|corrected|corrections?|fixed|replaced|updated"
+    r"|improved|needed changing|changes made|minimal (?:edit|change)s?|rationale|further changes"
+    r"|\d+ words|word count|as (?:requested|asked)|critique)\b"
+    r"|\A\W*(?:changes?:|reason for\b|✅|[^\n]{1,40}(?:→|->))",
     re.IGNORECASE,
 )
+_NAMES_OF_A_REPLY = frozenset((
+    "reply", "response", "answer", "text", "output", "result", "revision", "correction", "fix", "final",
+    "final answer", "final reply", "final text", "here you go", "here it is", "new version", "new text",
+))  # fmt: skip
 _LINE = re.compile(r"\S[^\n]*")
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
 _WORD = re.compile(r"[^\W_]+")
 _NEARLY = 0.7
 
 
-def unframed(text: str, old: str) -> str:
-    """A text without the one fence, pair of quotes or of emphasis around the whole of it, where what is
-    inside is nearly the old one, which has none.
-    """
-    for form in _WHOLE:
-        match = form.match(text)
-        if match is None or form.match(old.strip()):
-            continue
-        inside = next(part for name, part in match.groupdict().items() if name != "mark" and part is not None)
-        inside = _QUOTE_MARK.sub("", inside).strip() if text.startswith(">") else inside.strip()
-        if _is_nearly(inside, old):
-            return inside
-    return text
-
-
 def holds_frame(text: str, old: str) -> bool:
     """Whether a line, a name or a remark that the old text does not have may stand around the new one."""
     text, old = text.strip(), old.strip()
-    fenced = _FENCED.match(text)
-    if fenced and not _FENCED.match(old) and _is_nearly(fenced["inside"], old):
+    if any(_is_framed(form, text, old) for form in _WHOLE):
         return True
-    if (named := _NAMED.match(text)) and _is_new(named["name"], old) and _is_nearly(named["rest"], old):
+    named = _NAMED.match(text)
+    if (
+        named
+        and _is_of_edit(named["name"])
+        and _is_new(named["name"], old)
+        and _is_nearly(named["rest"], old)
+    ):
         return True
     marked = _MARKED_AT_END.match(text)
     mark = text[marked.end("rest") :].strip() if marked else ""
@@ -64,15 +60,27 @@ def holds_frame(text: str, old: str) -> bool:
     return _line_above(text, old) or _remark_below(text, old)
 
 
+def _is_framed(form: re.Pattern[str], text: str, old: str) -> bool:
+    match = form.match(text)
+    if match is None or form.match(old):
+        return False
+    inside = next(part for name, part in match.groupdict().items() if name != "mark" and part is not None)
+    return _is_nearly(_QUOTE_MARK.sub("", inside) if text.startswith(">") else inside, old)
+
+
+def _is_of_edit(words: str) -> bool:
+    """Whether a line or a name speaks of an edit, or is nothing but a name of a reply."""
+    name = words.strip("#*_[]: \t").casefold()
+    return name in _NAMES_OF_A_REPLY or _OF_REVISING.search(words) is not None
+
+
 def _line_above(text: str, old: str) -> bool:
     first, _, rest = text.partition("\n")
-    first, line = first.strip(), first.strip("*_ \t")
+    first = first.strip()
     is_added = len(_LINE.findall(text)) > len(_LINE.findall(old))  # an edited first line is none
     if not rest.strip() or not is_added or first in old or not _is_nearly(rest, old):
         return False
-    is_heading = line.endswith(":") or first.startswith("#") or (first[:1] == "[" and first[-1:] == "]")
-    is_short = len(_WORD.findall(line)) <= _LONGEST_REMARK
-    return is_short and ((is_heading and _is_new(line, old)) or _OF_REVISING.search(line) is not None)
+    return len(_WORD.findall(first)) <= _LONGEST_REMARK and _is_of_edit(first)
 
 
 def _remark_below(text: str, old: str) -> bool:

@@ -347,11 +347,10 @@ NEW = "Paris is the capital of France. It lies on the Seine."
 @pytest.mark.parametrize(
     "frame",
     [
-        "```\n{}\n```", "```text\n{}\n```", '"{}"', "“{}”", "**{}**", "*{}*", "> {}", "<output>{}</output>",
-        "Corrected version: {}", "Here is the revised reply:\n\n{}",
+        "<output>{}</output>", "Corrected version: {}", "Here is the revised reply:\n\n{}",
     ],
 )  # fmt: skip
-def test_a_frame_round_the_whole_is_taken_off(frame):
+def test_a_frame_that_says_what_it_is_is_taken_off(frame):
     text = revised_text(frame.format(NEW), OLD)
     assert text == NEW
     assert not speaks_of_the_reply(text, OLD)
@@ -360,6 +359,7 @@ def test_a_frame_round_the_whole_is_taken_off(frame):
 @pytest.mark.parametrize(
     "frame",
     [
+        "```\n{}\n```", "```text\n{}\n```", '"{}"', "“{}”", "**{}**", "*{}*", "> {}",  # or what was asked for
         "Corrected:\n{}", "Fixed:\n\n{}", "## Revised\n{}", "[Revised]\n{}", "Minimal edit:\n\n{}",
         "Please find the revised reply below.\n\n{}", "Suggested revision: {}", "Updated reply - {}",
         'Here is the text with "Lyon" replaced by "Paris":\n\n{}', "Reply: {}", "Here you go:\n\n{}",
@@ -378,6 +378,22 @@ def test_a_line_or_remark_that_the_old_text_lacks_is_in_doubt(frame):
     ("old", "new"),
     [
         (OLD, f"# The capital of France\n\n{NEW}"),
+        (OLD, f"# Geography\n\n{NEW}"),
+        (OLD, f"Subject: Rivers\n\n{NEW}"),
+        (OLD, f"Overview:\n\n{NEW}"),
+        (OLD, f"In short: {NEW}"),
+        (OLD, f"Note: {NEW}"),
+        (OLD, f"{NEW}\n\nIf the course of the river changes, maps change, too."),
+        (OLD, f"{NEW}\n\nLet me know if you have any further questions!"),
+        (OLD, f"{NEW}\n\nPlease ask a geographer before changing your maps."),
+        (OLD, f"{NEW}\n\nLooking forward to your reply."),
+        (OLD, f"{NEW}\n\nThe reason is that both grew along it. This holds in all versions of the story."),
+        (OLD, f"{NEW}\n\nIs there anything else I can help you with?"),
+        (OLD, f"{NEW}\n\nExplanation: the river reached the sea before the town did."),
+        (
+            "for name in names: print(name) if name else None",
+            "```python\nfor name in names: print(name) if name else None\n```",
+        ),
         (OLD, f"{NEW}\n\nThe river flows to the north-west."),
         (f"{OLD}\n\nMy notes changed.", f"{NEW}\n\nMy old notes changed."),
         (f"Updated in May:\n\n{OLD}", f"Updated in June:\n\n{NEW}"),

@@ -43,7 +43,7 @@ _DENIES_IT = re.compile(
     r"|\A\W*(?:nothing|no (?:evidence|quotes?|words?))\b(?: (?:in|of|from) the text)? (?:shows?|supports?)\b"
     r"|\A\W*no evidence\b|\bcannot be verified\b|\bfailing (?:the|this)\b|\bexceed\w* the (?:\w+ )?limit\b"
     r"|\b(?:it|this|text) does(?: not|n['’]t) do (?:so|this|that)\b|\b(?:lacks|is missing) (?!any\b)"
-    r"|\A\W*(?!(?:nothing|none|no)\b)(?:[\w-]+ ){1,5}(?:is|are|was|were) "
+    r"|\A\W*(?:(?:however|but|yet|still),? )?(?!(?:nothing|none|no)\b)(?:[\w-]+ ){1,5}(?:is|are|was|were) "
     r"(?:missing|lacking|omitted|left out)\W*\Z",
     re.IGNORECASE,
 )
@@ -55,6 +55,9 @@ _AFFIRMS_IT = re.compile(
     r"(?:criteri(?:on|a)|requirement|condition|constraint|instruction|rule|limit)s?\b",
     re.IGNORECASE,
 )
+_TURNS = re.compile(r"\b(?:but|however|yet|although|though(?! not\b)|while|whereas)\b|;", re.IGNORECASE)
+_LACKS = re.compile(r"\b(?:no|not|missing|lack\w*|without|absent|fails?)\b|n['’]t\b", re.IGNORECASE)
+_ONLY_THERE = re.compile(r"\bonly\W*\Z", re.IGNORECASE)
 _BEHIND_BUT = re.compile(r"\bbut\b(?! (?:also|still)\b)([^.;,]*)", re.IGNORECASE)
 _NOT_ONLY = re.compile(r"\bnot (?:only|just|merely)\b", re.IGNORECASE)
 _SAID_OR_WANTED = re.compile(
@@ -126,6 +129,8 @@ def _mentions(reason: str) -> frozenset[bool]:
             found.add(False)
         if any(not _is_reported(sentence, match) for match in _AFFIRMS_IT.finditer(sentence)):
             found.add(True)
+            if _ONLY_THERE.search(sentence) or (_TURNS.search(sentence) and _LACKS.search(sentence)):
+                found.add(False)
     return frozenset(found)
 
 

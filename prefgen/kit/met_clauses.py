@@ -165,5 +165,5 @@ def _said(form: re.Pattern[str], clause: str) -> frozenset[bool]:
         return frozenset({True, False})
     is_met = (match["meets"] is not None) == (negations % 2 == 0)
     if is_met and not limited and _MAY_LIMIT.search(how):
-        return frozenset({True, False})
+        return frozenset({False})  # what is met in part is not met
     return frozenset({is_met and not limited})

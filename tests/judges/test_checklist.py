@@ -412,3 +412,18 @@ def test_each_reason_of_the_table_goes_with_what_it_says(reason, goes_with):
     read = {word: met for word, met in CHECKS.items() if read_one(reason, met) == met}
 
     assert read == allowed
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The first requirement is met, but the second is not.",
+        "The length requirement is met but the title is missing.",
+        "While the tone requirement is met, no title is given.",
+        "The rhyme scheme is followed in the first stanza only.",
+        "The word limit is respected. However, the title is missing.",
+    ],
+)
+def test_what_is_met_in_part_goes_with_not_met_alone(reason):
+    assert read_one(reason, False) is False
+    assert read_one(reason, True) == "unread"

@@ -49,7 +49,12 @@ class AnswerKeys:
         return self._of_texts[answer]
 
     def _read(self, answer: Any) -> AnswerKey | None:
-        turns = answer_turns(answer)
+        try:
+            return self._key_of(answer_turns(answer))
+        except ValueError:  # a lone surrogate, of which whoever proves the row tells
+            return None
+
+    def _key_of(self, turns: Turns) -> AnswerKey | None:
         if not turns:
             return None
         if turns in self._turns:

@@ -235,4 +235,4 @@ def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:
 
 
 def _is_digits(word: str) -> bool:
-    return word.replace(".", "", 1).isdigit()
+    return word.isascii() and word.replace(".", "", 1).isdigit()

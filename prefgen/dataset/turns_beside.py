@@ -18,7 +18,7 @@ from prefgen.dataset.column_names import (
     Row,
     plain_name,
 )
-from prefgen.dataset.conversation import known_role
+from prefgen.dataset.conversation import ROLES, known_role
 from prefgen.dataset.held_texts import holds, holds_turns
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
@@ -46,10 +46,11 @@ def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any
                     f"{name} holds tools, and would be lost: map it (tools={name}), or the prompt alone",
                     where,
                 )
-        elif all(map(is_message, items)) and not _is_held(items, row, columns, sides):
+        elif _are_turns(items) and not _is_held(items, row, columns, sides):
             raise RecipeError(
                 f"{name} holds turns that what is asked does not have, and would be lost: put them before "
-                f"those of the prompt, map them (prompt={name}), or the prompt alone (prompt=NAME)",
+                "those of the prompt if they are asked; if not, take the column away, or map what is asked "
+                "(prompt=NAME)",
                 where,
             )
 
@@ -61,20 +62,36 @@ def _unknown(names: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(name for name in names if name not in known and plain_name(str(name)) not in ASKED_TOO)
 
 
+def _are_turns(items: Sequence[Any]) -> bool:
+    """Whether all are messages, and one of them at least of somebody who speaks in conversations."""
+    return all(map(is_message, items)) and any(known_role(_role(item)) in ROLES for item in items)
+
+
+def _role(turn: Mapping[str, Any]) -> Any:
+    return turn.get("role") or turn.get("from")
+
+
 def _is_tool(item: Any) -> bool:
-    """Whether a mapping describes a tool, and is no call of one."""
-    function = item.get("function", item) if isinstance(item, Mapping) else None
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+    """Whether a mapping describes a tool, and is no call of one nor another thing with parameters."""
+    if not isinstance(item, Mapping):
         return False
-    return "arguments" not in function and ("parameters" in function or function is not item)
+    function = item.get("function")
+    described = function if item.get("type") == "function" and isinstance(function, Mapping) else item
+    if not isinstance(described.get("name"), str) or "arguments" in described:
+        return False
+    parameters = described.get("parameters")
+    is_schema = isinstance(parameters, Mapping) and (
+        "properties" in parameters or isinstance(parameters.get("type"), str)
+    )
+    return is_schema or described is not item or (parameters == {} and "description" in described)
 
 
 def _is_held(items: Sequence[Any], row: Row, columns: Mapping[str, str], sides: Sequence[Any]) -> bool:
     """Whether turns are those that are asked, in their order, with one answer behind them or none; or both of
     a prompt and of a side.
     """
-    first, last = (known_role(items[i].get("role") or items[i].get("from")) for i in (0, -1))
-    if first == "assistant":
+    first, last = (known_role(_role(items[i])) for i in (0, -1))
+    if first == last == "assistant":
         return True
     asked = list(_asked(row, columns, sides))
     if not asked:
@@ -84,14 +101,26 @@ def _is_held(items: Sequence[Any], row: Row, columns: Mapping[str, str], sides: 
     if not turns:
         return False
     keys = [turns_key([turn]) for turn in turns]
-    if any(_are_within(keys, [turns_key([turn]) for turn in those]) for those in asked):
+    keys_of_asked = [[turns_key([turn]) for turn in those] for those in asked]
+    if any(_are_within(keys, those) for those in keys_of_asked):
         return True
+    answered = [those for those in asked if len(those) > 1 and those[-1].get("role") == "assistant"]
+    if any(keys[: len(those)] == [turns_key([turn]) for turn in those] for those in answered):
+        return True  # what was said after a side
     texts = [content_text(turn["content"]).strip() for turn in turns]
-    answers = [text_of_answer(side) for side in sides]
-    if all(isinstance(answer, str) and answer and holds(texts[-1], answer) for answer in answers):
-        return True  # a judge was asked about them
+    if _asks_a_judge(texts[-1], asked, sides):
+        return True
     written = [row[name] for name in _names(row, columns) if isinstance(row[name], str)]
     return any(holds_turns(text, (), texts) for text in written)
+
+
+def _asks_a_judge(text: str, asked: Sequence[Turns], sides: Sequence[Any]) -> bool:
+    """Whether a turn holds what was asked last and both answers, and more."""
+    answers = [text_of_answer(side) for side in sides]
+    asked_turns = [turn for those in asked for turn in those if turn.get("role") == "user"]
+    questions = [content_text(turn["content"]).strip() for turn in asked_turns]
+    holds_answers = all(isinstance(answer, str) and answer and holds(text, answer) for answer in answers)
+    return holds_answers and text not in questions and any(holds(text, question) for question in questions)
 
 
 def _are_within(keys: Sequence[bytes], others: Sequence[bytes]) -> bool:

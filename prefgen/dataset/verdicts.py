@@ -89,6 +89,11 @@ def is_tie(word: str) -> bool:
     return _TIE.match(word) is not None
 
 
+def _is_number(text: str) -> bool:
+    """Whether a text is of digits that count, which those of "x²" and "①" are not."""
+    return text.isascii() and text.isdigit()
+
+
 @lru_cache(maxsize=8192)
 def _read(text: str, row: _Row) -> int | tuple[int, ...] | None:
     """A place, or the places from the best of an order."""
@@ -140,7 +145,7 @@ def _without_articles(tokens: Sequence[str]) -> Iterator[str]:
 
 def _place_alone(word: str, row: _Row) -> int | None:
     """The place that a text means which is a mark and nothing else."""
-    if word[-1].isdigit():
+    if _is_number(word[-1]):
         return _place_of_count(word, row) if row.is_told else None
     if not row.is_told and word not in _LETTERS and word not in row.marks:
         return None
@@ -189,7 +194,7 @@ def _place_within(tokens: Sequence[str], words: Sequence[str], i: int, row: _Row
     is_cued = before in _NOUNS or before in _PREFERRING or before[-1:] in {*_SIGNS} or behind[:1] in {*_SIGNS}
     is_cued = is_cued or behind in _VERBS or (before == "is" and not behind)
     is_cued = is_cued or (row.is_told and not (_PREFERRING | LOSES).isdisjoint(words))
-    if word[-1].isdigit():
+    if _is_number(word[-1]):
         return _place_of_number(word, row) if is_cued else None
     if before in _NOUNS and word in _SPELLED:
         return _place_of_number(_SPELLED[word], row)
@@ -222,11 +227,11 @@ def _order(words: Sequence[str], row: _Row) -> tuple[int, ...] | int | None:
 
 def _places_of(names: Sequence[str], row: _Row) -> Iterator[int | None]:
     """The places of marks that an order names; numbers count from their least, where all are there."""
-    numbers = sorted(int(name) for name in names if name.isdigit())
+    numbers = sorted(int(name) for name in names if _is_number(name))
     base = numbers[0] if numbers and numbers[0] < 2 else 1
     are_all = numbers == list(range(base, base + row.size))
     for name in names:
-        if name.isdigit():
+        if _is_number(name):
             yield int(name) - base if are_all else IN_DOUBT
         else:
             yield _place_of_word(name, row)

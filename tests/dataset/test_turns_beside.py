@@ -42,6 +42,12 @@ def read(row: dict) -> list[str]:
         ([U("Name a river.")], EARLIER[:2]),
         (EARLIER, [U("Bye."), A("Hello."), U("Name a river.")]),
         ("Name a river.", [said("environment", "9"), U("Name a river.")]),
+        ("Name a river.", [A("Welcome!"), U("Who are you?"), A("A bot."), U("Name a river.")]),
+        ("Name a river.", [A("Welcome!"), U("In one word please.")]),
+        (
+            "Name a river. Say The Nile. or No.",
+            [U("Hi."), A("Noted."), U("Name a river. Say The Nile. or No.")],
+        ),
     ],
 )
 def test_turns_that_nobody_has_asked_are_not_lost(name, prompt, turns, tmp_path):
@@ -70,6 +76,11 @@ def test_turns_that_nobody_has_asked_are_not_lost(name, prompt, turns, tmp_path)
         {"prompt": "Name a river.", "dialog": []},
         {"prompt": "Name a river.", "asked_judge": [U("Q: Name a river. 1: The Nile. 2: No. Which?")]},
         {"prompt": "Name a river.", "labelling_prompt": [said("system", "x"), U("y")]},
+        {"prompt": "Name a river.", "dialog": [U("Name a river."), A("The Nile."), U("Thanks.")]},
+        {"prompt": "Name a river.", "comments": [{"from": "bob", "value": "fine"}]},
+        {"prompt": "Name a river.", "models": [{"name": "llama", "parameters": "8B"}]},
+        {"prompt": "Name a river.", "constraints": [{"name": "length", "parameters": {"min": 3}}]},
+        {"prompt": "Name a river.", "transforms": [{"function": {"name": "lower"}}]},
         {"prompt": "Name a river.", "calls": [{"name": "weather", "arguments": {"city": "Rome"}}]},
         {"prompt": "Name a river.", "people": [{"name": "Ann"}, {"name": "Bo"}]},
         {"prompt": "Name a river.", "tools": [TOOL], "apis": [TOOL]},

@@ -1,5 +1,6 @@
 """What short texts say of answers that stand in an order. (prefgen/dataset/verdicts.py, comparisons.py)"""
 
+import contextlib
 import itertools
 
 import pytest
@@ -191,3 +192,22 @@ def test_who_gave_a_side_is_who_gave_its_text():
     listed = {**LAYOUTS["list"], "generation_models": ["x", "y"]}
     assert both_ways({**listed, "chosen_model": "y", "rejected_model": "x"}) == (False, True)
     assert both_ways({**listed, "chosen_style": "y", "rejected_style": "x"}) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"gold": "x²"}, {"label": "m²"}, {"answer": "Answer: x²"}, {"metric": "R²"}, {"title": "Text ①"},
+        {"winner": "①"}, {"winner": "٢"}, {"rank_note": "A>²"}, {"winner": "\ud83d"},
+        {"third": "Paris \ud83d"}, {"preferred_response": "Paris \ud83d"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("layout", ["letters", "from 1", "list"])
+def test_any_signs_are_a_value_or_one_line(beside, layout):
+    row = {"prompt": "Q?", "chosen": FIRST, "rejected": SECOND, **LAYOUTS[layout], **beside}
+    found = FIRST
+    with contextlib.suppress(RecipeError):
+        _, [chosen], _ = validated_pair(to_pair_row(row, {}, "row"), "row")
+        found = chosen["content"]
+
+    assert found == FIRST

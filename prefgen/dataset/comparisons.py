@@ -4,6 +4,7 @@ A column that may compare the answers must agree with the sides, or certainly be
 neither is certain the row is one line, since a pair that is the wrong way round teaches the opposite.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from prefgen.dataset.comparing_names import (
     is_certain,
     is_difference,
     is_flip,
+    is_of_question,
     sense_of,
     truth_of_mark,
 )
@@ -39,6 +41,8 @@ from prefgen.errors import RecipeError
 _MARK_LENGTH = 3
 """Characters of a text that may be a mark, and no answer."""
 _TRUTHS = ("true", "false")
+_LETTER = re.compile(r"\(?[A-Za-z](?:[.)]|\.\))?")
+"""An option of what is asked: "B", "(B)", "b."."""
 
 
 def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, meant: str, where: str) -> None:
@@ -98,6 +102,8 @@ def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
         return truth != answers.chosen
     sense = sense_of(name)
     data: Any = decoded(value)
+    if is_of_question(name) and isinstance(data, str) and _LETTER.fullmatch(data.strip()):
+        return False
     if sense == "whatever":
         return _is_named_against(row, name, data, answers)
     place = place_of_cell(row, name, value, answers, exactly=sense == "may win")

@@ -130,6 +130,28 @@ def test_what_is_no_verdict_is_let_be(layout, name, value):
     assert both_ways({**LAYOUTS[layout], name: value}) == (True, True)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_letter_as_the_right_answer_is_an_option_of_what_is_asked(layout):
+    names = ("answer", "gold", "target", "solution", "correct_answer", "answer_key", "key", "gold_answer")
+    for name, letter in itertools.product(names, ("A", "b", "(B)", "C.", "D")):
+        assert both_ways({**LAYOUTS[layout], name: letter}) == (True, True), (name, letter)
+    for name in ("answer", "gold", "solution"):
+        assert both_ways({**LAYOUTS[layout], name: "Response B"}) == (False, True)
+        assert both_ways({**LAYOUTS[layout], name: "A is better"}) == (True, False)
+    for name in ("best_answer", "answer_preferred", "gold_label", "winning_answer", "gold_verdict"):
+        assert both_ways({**LAYOUTS[layout], name: "A"}) == (True, False)
+        assert both_ways({**LAYOUTS[layout], name: "(B)"}) == (False, True)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_rate_is_no_place(layout):
+    for name, rate in itertools.product(("win_rate", "winner_rate", "vote_rates"), (0.2, 0.8, 1, 0, "0.5")):
+        assert both_ways({**LAYOUTS[layout], name: rate}) == (True, True), (name, rate)
+    rates = ({"win_rate_a": 0.2, "win_rate_b": 0.8}, {"win_rate_a": 0.8, "win_rate_b": 0.2})
+    if layout == "letters":
+        assert [both_ways({**LAYOUTS[layout], **each}) for each in rates] == [(False, True), (True, False)]
+
+
 @pytest.mark.parametrize(
     ("beside", "ways"),
     [

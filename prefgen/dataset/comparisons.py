@@ -31,7 +31,14 @@ from prefgen.dataset.comparing_names import (
     sense_of,
     truth_of_mark,
 )
-from prefgen.dataset.named_answers import MAX_WORDS, place_of, place_of_cell, told_of_each, word_of
+from prefgen.dataset.named_answers import (
+    MAX_WORDS,
+    place_by_keys,
+    place_of,
+    place_of_cell,
+    told_of_each,
+    word_of,
+)
 from prefgen.dataset.pointers import WHO_ANSWERED
 from prefgen.dataset.values_of_each import number_of, values_against
 from prefgen.dataset.verdicts import MAX_VERDICT, is_tie, place_said
@@ -196,8 +203,9 @@ def _is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
         return False
     is_order = not RANKS.isdisjoint(words_of_name(name))
     if isinstance(data, Mapping):
-        asking = [key for key in data if isinstance(key, str) and sense_of(key) == "wins"]
-        places = [place_of_cell(row, key, data[key], answers, is_alone=False) for key in asking]
+        senses = {key: sense_of(key) for key in data if isinstance(key, str)}
+        asking = {key: sense for key, sense in senses.items() if sense in ("wins", "loses")}
+        places = [place_by_keys(row, data, asking, answers)]
     elif is_list(data):
         places = [_place_in_texts(data, answers, is_order=is_order)] if _are_texts(data) else []
     else:

@@ -1,6 +1,7 @@
 """What short texts say of answers that stand in an order. (prefgen/dataset/verdicts.py, comparisons.py)"""
 
 import itertools
+import json
 
 import pytest
 
@@ -163,6 +164,52 @@ def test_a_rate_is_no_place(layout):
 @pytest.mark.parametrize("layout", ["letters", "list", "ordinals"])
 def test_a_loser_is_named_alone(layout, beside, ways):
     assert both_ways({**LAYOUTS[layout], **beside}) == ways
+
+
+OF_LOSERS = (
+    {"loser": "?"}, {"rejected": "?", "reason": "It is short."}, {"worse": "Response ?"},
+    {"rejected_response": "?"}, {"worst": "?", "confidence": 0.9}, {"losing_answer": "(?)"},
+    {"dispreferred": "?", "model": "gpt-4"}, {"judge": "x", "loser": "?"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["verdict", "judgment", "winner", "preference", "label"])
+def test_a_mapping_names_the_loser_by_its_key(layout, name):
+    for values, wrap in itertools.product(OF_LOSERS, (dict, json.dumps, lambda item: [item])):
+        ways = [
+            both_ways({**LAYOUTS[layout], name: wrap({k: _marked(v, mark) for k, v in values.items()})})
+            for mark in "AB"
+        ]
+        assert ways == [(False, True), (True, False)], (values, wrap)
+
+
+def _marked(value, mark):
+    return value.replace("?", mark) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    ("beside", "mirrored", "ways"),
+    [
+        ({"loser": {"winner": "A", "loser": "B"}}, {"loser": {"winner": "B", "loser": "A"}}, (True, False)),
+        ({"vote": {"winner": "A", "loser": "B"}}, {"vote": {"winner": "B", "loser": "A"}}, (True, False)),
+        ({"overall": {"loser": "B"}}, {"overall": {"loser": "A"}}, (True, False)),
+        ({"verdict": {"winner": "A", "why": "B"}}, {"verdict": {"winner": "B", "why": "A"}}, (True, False)),
+        ({"verdict": {"label": "A", "why": "B"}}, {"verdict": {"label": "B", "why": "A"}}, (True, False)),
+        ({"judgment": {"answer": "A", "by": "x"}}, {"judgment": {"answer": "B", "by": "x"}}, (True, False)),
+        ({"choice": {"value": "A", "user": "b"}}, {"choice": {"value": "B", "user": "a"}}, (True, False)),
+        ({"rejected_id": {"winner": "B"}}, {"rejected_id": {"winner": "A"}}, (False, False)),
+        ({"vote": {"winner": "A", "loser": "A"}}, {"vote": {"winner": "B", "loser": "B"}}, (False, False)),
+        ({"verdict": {"weaker": "A"}}, {"verdict": {"weaker": "B"}}, (False, False)),
+        ({"judgment": {"less_good": "A", "why": "x"}}, {"judgment": {"less_good": "B"}}, (False, False)),
+        ({"winner": {"is_better": False, "answer": "A"}}, {"winner": {"is_better": False, "answer": "B"}},
+         (False, False)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_key_of_a_mapping_decides_by_its_own_sense(layout, beside, mirrored, ways):
+    assert both_ways({**LAYOUTS[layout], **beside}) == ways
+    assert both_ways({**LAYOUTS[layout], **mirrored}) == ways[::-1]
 
 
 THREE = Answers(("responses",), (), ("x", "y", "z"), 0, 2, AnswerKeys(("x", "z")))

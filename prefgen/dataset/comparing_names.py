@@ -24,10 +24,14 @@ MAY_WIN = frozenset((
     "label", "labels", "pref", "prefs", "human", "gold", "judgment", "judgement", "judgments", "decision",
     "outcome", "result", "picked", "pick",
 ))  # fmt: skip
+REASONS = frozenset((
+    "reason", "reasons", "explanation", "explanations", "rationale", "rationales", "justification",
+    "feedback", "critique", "critiques", "comment", "comments",
+))  # fmt: skip
+"""Words of names under which people write what they like, much of it of both answers."""
 NOT_WHICH = frozenset((
-    "strength", "score", "scores", "rating", "ratings", "prob", "probability", "confidence", "margin",
-    "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number", "n", "of",
-    "rate", "rates",
+    *REASONS, "strength", "score", "scores", "rating", "ratings", "prob", "probability", "confidence",
+    "margin", "count", "counts", "num", "number", "n", "of", "rate", "rates",
 ))  # fmt: skip
 CERTAIN = frozenset((
     "is", "the", "non", "overall", "final", "human", "judge", "chosen", "rejected", "response", "answer",

@@ -22,6 +22,7 @@ from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_abs
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
     RANKS,
+    REASONS,
     comparing,
     is_about_else,
     is_certain,
@@ -41,7 +42,7 @@ from prefgen.dataset.named_answers import (
 )
 from prefgen.dataset.pointers import WHO_ANSWERED
 from prefgen.dataset.values_of_each import number_of, values_against
-from prefgen.dataset.verdicts import MAX_VERDICT, is_tie, place_said
+from prefgen.dataset.verdicts import IN_DOUBT, MAX_VERDICT, is_tie, place_said
 from prefgen.dataset.votes import MAX_VOTES, is_of_each, prefers_another, votes_against
 from prefgen.errors import RecipeError
 
@@ -201,7 +202,8 @@ def _is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
     """
     if answers.are_sides or is_about_else(name):
         return False
-    is_order = not RANKS.isdisjoint(words_of_name(name))
+    words = words_of_name(name)
+    is_order, is_reason = not RANKS.isdisjoint(words), not REASONS.isdisjoint(words)
     if isinstance(data, Mapping):
         senses = {key: sense_of(key) for key in data if isinstance(key, str)}
         asking = {key: sense for key, sense in senses.items() if sense in ("wins", "loses")}
@@ -211,7 +213,9 @@ def _is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
     else:
         is_text = isinstance(data, str) and not _is_digits(data.strip())
         places = [_place_named(data, answers, is_told=is_order)] if is_text else []
-    sense = "loses" if "rejected" in words_of_name(name) else "wins"
+    if is_reason:  # which is no verdict unless it is nothing else
+        places = [place for place in places if place != IN_DOUBT]
+    sense = "loses" if "rejected" in words else "wins"
     return any(place is not None and prefers_another(sense, place, answers) for place in places)
 
 

@@ -111,7 +111,46 @@ def test_a_verdict_is_one_under_any_name(layout, name):
         assert ways == mirrored[::-1] and sum(ways) == 1, (one, ways)
     is_order = name in ("ranking", "rank")
     assert both_ways({**LAYOUTS[layout], name: ["B", "B", "A"]}) == (False, not is_order)
-    assert both_ways({**LAYOUTS[layout], name: "B is worse"}) == (False, False)
+    losers = ("B is worse", "A is worse") if not is_order else ("B is worse", "A loses")
+    ways = [both_ways({**LAYOUTS[layout], name: loser}) for loser in losers]
+    assert ways == [(False, False)] * 2 if is_order else [(True, False), (False, True)]
+
+
+LOSING = {
+    "Response B is worse.": "Response A is worse.", "B is clearly worse": "A is clearly worse",
+    "The worse answer is A": "The worse answer is B", "B loses": "A loses", "Model A lost": "Model B lost",
+    "The first is the worst one": "The second is the worst one", "answer (b) is slightly worse":
+    "answer (a) is slightly worse",
+}  # fmt: skip
+WRITTEN = (
+    "Model {} won on facts", "Response {} is better because it is right.", "{} was better but wrong.",
+    "{} could be better.", "Response {} needs better sources", "{} is not worse", "{} is worse than it was",
+    "I prefer {} for its length", "{} is the better loser", "Response {} wins, which is a shame",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["reason", "feedback", "preference_comment", "judge_rationale", "critiques"])
+def test_a_reason_counts_where_all_of_it_is_understood(layout, name):
+    for one, other in {**LOSING, "B is better": "A is better", "[[A>B]]": "[[B>A]]"}.items():
+        ways = [both_ways({**LAYOUTS[layout], name: text}) for text in (one, other)]
+        assert ways[0] == ways[1][::-1] and sum(ways[0]) == 1, one
+    for text, mark in itertools.product(WRITTEN, "AB"):
+        assert both_ways({**LAYOUTS[layout], name: text.format(mark)}) == (True, True), text
+        assert both_ways({**LAYOUTS[layout], name: [text.format(mark)] * 2}) == (True, True), text
+    assert both_ways({**LAYOUTS[layout], name: ["B is worse", "Response B loses"]}) == (True, False)
+
+
+@pytest.mark.parametrize("layout", ["letters", "list"])
+def test_words_of_a_loser_are_in_doubt_under_other_names(layout):
+    for text in (
+        "{} is not worse",
+        "{} is worse than it was",
+        "{} is the better loser",
+        "Model {} won on facts",
+    ):
+        for name, mark in itertools.product(("overall", "winner"), "AB"):
+            assert both_ways({**LAYOUTS[layout], name: text.format(mark)}) == (False, False), text
 
 
 @pytest.mark.parametrize(

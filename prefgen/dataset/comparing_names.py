@@ -24,9 +24,14 @@ MAY_WIN = frozenset((
     "label", "labels", "pref", "prefs", "human", "gold", "judgment", "judgement", "judgments", "decision",
     "outcome", "result", "picked", "pick",
 ))  # fmt: skip
+REASONS = frozenset((
+    "reason", "reasons", "explanation", "explanations", "rationale", "rationales", "justification",
+    "feedback", "critique", "critiques", "comment", "comments",
+))  # fmt: skip
+"""Words of names under which people write what they like, much of it of both answers."""
 NOT_WHICH = frozenset((
-    "strength", "score", "scores", "rating", "ratings", "prob", "probability", "confidence", "margin",
-    "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number", "n", "of",
+    *REASONS, "strength", "score", "scores", "rating", "ratings", "prob", "probability", "confidence",
+    "margin", "count", "counts", "num", "number", "n", "of", "rate", "rates",
 ))  # fmt: skip
 CERTAIN = frozenset((
     "is", "the", "non", "overall", "final", "human", "judge", "chosen", "rejected", "response", "answer",
@@ -48,6 +53,10 @@ OTHER_TRAITS = frozenset((
     "shown", "first", "position", "order", "variant", "class", "priority",
 ))  # fmt: skip
 """Words of names that say what else an answer is, or where it stood: a better one may be so or not."""
+_OF_QUESTION = frozenset((
+    "answer", "answers", "gold", "target", "solution", "correct", "key", "expected", "true", "letter", "the",
+))  # fmt: skip
+"""Words of names that hold what is right to answer, of whose options a letter is one."""
 _POINTS = frozenset(("index", "idx", "id"))
 _ELSE = (NO_COMPARISON | WHO) - {"id", "ids", "uuid"}
 SCORES = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "elo"))
@@ -96,6 +105,12 @@ def is_about_else(name: str) -> bool:
     """Whether a name certainly does not say which answer is better: a letter under it is no verdict."""
     words = set(words_of_name(name))
     return bool(words & (NO_COMPARISON | WHO)) or (bool(words & OTHER_TRAITS) and words.isdisjoint(SIDES))
+
+
+@lru_cache(maxsize=8192)
+def is_of_question(name: str) -> bool:
+    """Whether a name is that of the right answer to what is asked: a letter alone is an option of it."""
+    return _OF_QUESTION.issuperset(words_of_name(name))
 
 
 @lru_cache(maxsize=8192)

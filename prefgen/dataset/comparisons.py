@@ -4,6 +4,7 @@ A column that may compare the answers must agree with the sides, or certainly be
 neither is certain the row is one line, since a pair that is the wrong way round teaches the opposite.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,24 +22,35 @@ from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_abs
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
     RANKS,
+    REASONS,
     comparing,
     is_about_else,
     is_certain,
     is_difference,
     is_flip,
+    is_of_question,
     sense_of,
     truth_of_mark,
 )
-from prefgen.dataset.named_answers import MAX_WORDS, place_of, place_of_cell, told_of_each, word_of
+from prefgen.dataset.named_answers import (
+    MAX_WORDS,
+    place_by_keys,
+    place_of,
+    place_of_cell,
+    told_of_each,
+    word_of,
+)
 from prefgen.dataset.pointers import WHO_ANSWERED
 from prefgen.dataset.values_of_each import number_of, values_against
-from prefgen.dataset.verdicts import MAX_VERDICT, is_tie, place_said
+from prefgen.dataset.verdicts import IN_DOUBT, MAX_VERDICT, is_tie, place_said
 from prefgen.dataset.votes import MAX_VOTES, is_of_each, prefers_another, votes_against
 from prefgen.errors import RecipeError
 
 _MARK_LENGTH = 3
 """Characters of a text that may be a mark, and no answer."""
 _TRUTHS = ("true", "false")
+_LETTER = re.compile(r"\(?[A-Za-z](?:[.)]|\.\))?")
+"""An option of what is asked: "B", "(B)", "b."."""
 
 
 def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, meant: str, where: str) -> None:
@@ -98,6 +110,8 @@ def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
         return truth != answers.chosen
     sense = sense_of(name)
     data: Any = decoded(value)
+    if is_of_question(name) and isinstance(data, str) and _LETTER.fullmatch(data.strip()):
+        return False
     if sense == "whatever":
         return _is_named_against(row, name, data, answers)
     place = place_of_cell(row, name, value, answers, exactly=sense == "may win")
@@ -188,16 +202,20 @@ def _is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
     """
     if answers.are_sides or is_about_else(name):
         return False
-    is_order = not RANKS.isdisjoint(words_of_name(name))
+    words = words_of_name(name)
+    is_order, is_reason = not RANKS.isdisjoint(words), not REASONS.isdisjoint(words)
     if isinstance(data, Mapping):
-        asking = [key for key in data if isinstance(key, str) and sense_of(key) == "wins"]
-        places = [place_of_cell(row, key, data[key], answers, is_alone=False) for key in asking]
+        senses = {key: sense_of(key) for key in data if isinstance(key, str)}
+        asking = {key: sense for key, sense in senses.items() if sense in ("wins", "loses")}
+        places = [place_by_keys(row, data, asking, answers)]
     elif is_list(data):
         places = [_place_in_texts(data, answers, is_order=is_order)] if _are_texts(data) else []
     else:
         is_text = isinstance(data, str) and not _is_digits(data.strip())
         places = [_place_named(data, answers, is_told=is_order)] if is_text else []
-    sense = "loses" if "rejected" in words_of_name(name) else "wins"
+    if is_reason:  # which is no verdict unless it is nothing else
+        places = [place for place in places if place != IN_DOUBT]
+    sense = "loses" if "rejected" in words else "wins"
     return any(place is not None and prefers_another(sense, place, answers) for place in places)
 
 

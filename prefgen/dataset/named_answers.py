@@ -15,8 +15,8 @@ from prefgen.dataset.answer_groups import (
 )
 from prefgen.dataset.cells import decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparing_names import is_index, sense_of
-from prefgen.dataset.verdicts import place_said
+from prefgen.dataset.comparing_names import Sense, is_about_else, is_certain, is_index, sense_of
+from prefgen.dataset.verdicts import IN_DOUBT, place_said
 
 _WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
 MARKED = re.compile(
@@ -39,13 +39,15 @@ _ORDER = re.compile(r"(\w[\w ]*?) *(>+|<+) *(\w[\w ]*)")
 
 MAX_WORDS = 1000
 """Characters of what may say which answer is better."""
+_NAMING = frozenset(("value", "text", "name", "content", "model"))
+"""Words of keys of a mapping that say nothing of their value."""
 
 
 def place_of_cell(
     row: Row, name: str, value: Any, answers: Answers, *, exactly: bool = False, is_alone: bool = True
 ) -> int | None:
-    """Which of the answers a cell means: by the answer itself, by a word, or by the one value of a mapping
-    that means any of them; None for one that is not understood.
+    """Which of the answers a cell means: by the answer itself, by a word, or by the keys of a mapping that
+    ask for one; None for one that is not understood.
     """
     data: Any = decoded(value)
     if (place := place_of_text(value, answers, exactly=exactly)) is not None:
@@ -60,16 +62,68 @@ def place_of_cell(
 def _place_in_mapping(
     row: Row, name: str, values: Mapping[Any, Any], answers: Answers, exactly: bool
 ) -> int | None:
-    """Which answer the value means whose key asks for one, or else the only text that means any."""
-    asking = [key for key in values if isinstance(key, str) and sense_of(key) == "wins"]
-    keyed = [values[key] for key in asking if "votes" not in words_of_name(key)]  # which may be a count
-    for candidates in (keyed, [value for value in values.values() if not isinstance(value, int | float)]):
-        places = {
-            place_of_cell(row, name, value, answers, exactly=exactly, is_alone=False) for value in candidates
-        } - {None}
-        if len(places) == 1:
-            return places.pop()
-    return None
+    """Which answer a mapping means: by the keys that ask for the better or the worse one; where there are
+    none, by those that say no more than that an answer is meant. A text under another key is in doubt.
+    """
+    told = {key: value for key, value in values.items() if isinstance(key, str) and not is_missing(value)}
+    asked = {key: _asks(key) for key in told if "votes" not in words_of_name(key)}  # which may be a count
+    asking = {key: sense for key, sense in asked.items() if sense != "whatever"}
+    place = place_by_keys(row, told, asking, answers, exactly=exactly, names_loser=sense_of(name) == "loses")
+    if place is not None:
+        return place
+    found = {
+        key: place_of_cell(row, name, value, answers, exactly=exactly, is_alone=False)
+        for key, value in told.items()
+        if key not in asking and not isinstance(value, int | float) and not is_about_else(key)
+    }
+    named = {place for key, place in found.items() if _only_names(key)} - {None}
+    if len(named) == 1 and not asking:
+        return named.pop()
+    return IN_DOUBT if len({*found.values()} - {None}) == 1 else None
+
+
+def place_by_keys(
+    row: Row,
+    values: Mapping[Any, Any],
+    asking: Mapping[str, str],
+    answers: Answers,
+    *,
+    exactly: bool = False,
+    names_loser: bool = False,
+) -> int | None:
+    """Which answer is the better one (for `names_loser` the worse one) by the keys that ask for one of them;
+    of two answers the other one is named, too.
+    """
+    won, lost = (
+        {
+            place_of_cell(row, key, values[key], answers, exactly=exactly, is_alone=False)
+            for key, sense in asking.items()
+            if sense == wanted
+        }
+        - {None}
+        for wanted in ("wins", "loses")
+    )
+    meant, others = (lost, won) if names_loser else (won, lost)
+    if meant:
+        return IN_DOUBT if len(meant) > 1 or meant & others else meant.pop()
+    if not others:
+        return None
+    if names_loser or len(others) > 1 or IN_DOUBT in others or len(answers.texts) != len(SIDES):
+        return IN_DOUBT
+    return next(place for place in range(len(SIDES)) if place not in others)
+
+
+def _asks(key: str) -> Sense:
+    """Whether a key of a mapping that compares answers asks for the better one or the worse one."""
+    sense, words = sense_of(key), words_of_name(key)
+    if sense in ("wins", "loses") or not is_certain(key) or not {*words} & {*SIDES}:
+        return sense if sense != "may win" else "whatever"
+    return "loses" if "rejected" in words else "wins"
+
+
+def _only_names(key: str) -> bool:
+    """Whether a key says no more than that an answer is meant."""
+    return sense_of(key) in ("may win", "wins") or is_certain(key) or _NAMING.issuperset(words_of_name(key))
 
 
 _ABOUT_WORDS = 1000

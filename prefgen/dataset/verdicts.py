@@ -66,8 +66,9 @@ def place_said(
 ) -> int | None:
     """The place of the answer that a text prefers; IN_DOUBT for a text that names one in words that are not
     understood, and None for one that names none. With `counts_from_0` a number alone is an index. Unless
-    `is_told`, the text may be about anything: then a number or "first" alone names none, and other words are
-    a verdict only where one of them prefers. One that `names_worse` is the name of an answer alone.
+    `is_told`, the text may be about anything: then a number or "first" alone names none, other words are a
+    verdict only where one of them prefers, and "B is worse" names the other one of two. A text that
+    `names_worse` is the name of an answer alone.
     """
     if (final := _FINAL.search(text[-MAX_VERDICT:])) is not None:
         text = final[1]
@@ -112,6 +113,9 @@ def _read(text: str, row: _Row) -> int | tuple[int, ...] | None:
     others = {word for i, word in enumerate(words) if i not in marks}
     is_understood = (_NOUNS | _PREFERRING | _FILLING | _THAN).issuperset(others)
     places = tuple(dict.fromkeys(marks.values()))
+    loses = not row.is_told and not others & _PREFERRING and bool(others & LOSES)
+    if loses and row.size == 2 and places in ((0,), (1,)) and (_NOUNS | _FILLING | LOSES).issuperset(others):
+        return 1 - places[0]
     if is_understood and IN_DOUBT not in places:
         if len(places) == 1 and _THAN.isdisjoint(others):
             return places[0]
@@ -138,7 +142,7 @@ def _without_articles(tokens: Sequence[str]) -> Iterator[str]:
             token == "a" and (behind in _OF_ARTICLES or (before == "is" and behind))
         )
         is_of_article = word in _OF_ARTICLES and i > 0 and tokens[i - 1] == "a"
-        is_one = word == "one" and (before in _ORDINALS or before in _HANDS or before in _PREFERRING)
+        is_one = word == "one" and before in {*_ORDINALS, *_HANDS, *_PREFERRING, *LOSES}
         if not (is_article or is_of_article or is_one):
             yield token
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 
 import pytest
 
@@ -111,7 +112,46 @@ def test_a_verdict_is_one_under_any_name(layout, name):
         assert ways == mirrored[::-1] and sum(ways) == 1, (one, ways)
     is_order = name in ("ranking", "rank")
     assert both_ways({**LAYOUTS[layout], name: ["B", "B", "A"]}) == (False, not is_order)
-    assert both_ways({**LAYOUTS[layout], name: "B is worse"}) == (False, False)
+    losers = ("B is worse", "A is worse") if not is_order else ("B is worse", "A loses")
+    ways = [both_ways({**LAYOUTS[layout], name: loser}) for loser in losers]
+    assert ways == [(False, False)] * 2 if is_order else [(True, False), (False, True)]
+
+
+LOSING = {
+    "Response B is worse.": "Response A is worse.", "B is clearly worse": "A is clearly worse",
+    "The worse answer is A": "The worse answer is B", "B loses": "A loses", "Model A lost": "Model B lost",
+    "The first is the worst one": "The second is the worst one", "answer (b) is slightly worse":
+    "answer (a) is slightly worse",
+}  # fmt: skip
+WRITTEN = (
+    "Model {} won on facts", "Response {} is better because it is right.", "{} was better but wrong.",
+    "{} could be better.", "Response {} needs better sources", "{} is not worse", "{} is worse than it was",
+    "I prefer {} for its length", "{} is the better loser", "Response {} wins, which is a shame",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["reason", "feedback", "preference_comment", "judge_rationale", "critiques"])
+def test_a_reason_counts_where_all_of_it_is_understood(layout, name):
+    for one, other in {**LOSING, "B is better": "A is better", "[[A>B]]": "[[B>A]]"}.items():
+        ways = [both_ways({**LAYOUTS[layout], name: text}) for text in (one, other)]
+        assert ways[0] == ways[1][::-1] and sum(ways[0]) == 1, one
+    for text, mark in itertools.product(WRITTEN, "AB"):
+        assert both_ways({**LAYOUTS[layout], name: text.format(mark)}) == (True, True), text
+        assert both_ways({**LAYOUTS[layout], name: [text.format(mark)] * 2}) == (True, True), text
+    assert both_ways({**LAYOUTS[layout], name: ["B is worse", "Response B loses"]}) == (True, False)
+
+
+@pytest.mark.parametrize("layout", ["letters", "list"])
+def test_words_of_a_loser_are_in_doubt_under_other_names(layout):
+    for text in (
+        "{} is not worse",
+        "{} is worse than it was",
+        "{} is the better loser",
+        "Model {} won on facts",
+    ):
+        for name, mark in itertools.product(("overall", "winner"), "AB"):
+            assert both_ways({**LAYOUTS[layout], name: text.format(mark)}) == (False, False), text
 
 
 @pytest.mark.parametrize(
@@ -131,6 +171,28 @@ def test_what_is_no_verdict_is_let_be(layout, name, value):
     assert both_ways({**LAYOUTS[layout], name: value}) == (True, True)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_letter_as_the_right_answer_is_an_option_of_what_is_asked(layout):
+    names = ("answer", "gold", "target", "solution", "correct_answer", "answer_key", "key", "gold_answer")
+    for name, letter in itertools.product(names, ("A", "b", "(B)", "C.", "D")):
+        assert both_ways({**LAYOUTS[layout], name: letter}) == (True, True), (name, letter)
+    for name in ("answer", "gold", "solution"):
+        assert both_ways({**LAYOUTS[layout], name: "Response B"}) == (False, True)
+        assert both_ways({**LAYOUTS[layout], name: "A is better"}) == (True, False)
+    for name in ("best_answer", "answer_preferred", "gold_label", "winning_answer", "gold_verdict"):
+        assert both_ways({**LAYOUTS[layout], name: "A"}) == (True, False)
+        assert both_ways({**LAYOUTS[layout], name: "(B)"}) == (False, True)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_rate_is_no_place(layout):
+    for name, rate in itertools.product(("win_rate", "winner_rate", "vote_rates"), (0.2, 0.8, 1, 0, "0.5")):
+        assert both_ways({**LAYOUTS[layout], name: rate}) == (True, True), (name, rate)
+    rates = ({"win_rate_a": 0.2, "win_rate_b": 0.8}, {"win_rate_a": 0.8, "win_rate_b": 0.2})
+    if layout == "letters":
+        assert [both_ways({**LAYOUTS[layout], **each}) for each in rates] == [(False, True), (True, False)]
+
+
 @pytest.mark.parametrize(
     ("beside", "ways"),
     [
@@ -142,6 +204,52 @@ def test_what_is_no_verdict_is_let_be(layout, name, value):
 @pytest.mark.parametrize("layout", ["letters", "list", "ordinals"])
 def test_a_loser_is_named_alone(layout, beside, ways):
     assert both_ways({**LAYOUTS[layout], **beside}) == ways
+
+
+OF_LOSERS = (
+    {"loser": "?"}, {"rejected": "?", "reason": "It is short."}, {"worse": "Response ?"},
+    {"rejected_response": "?"}, {"worst": "?", "confidence": 0.9}, {"losing_answer": "(?)"},
+    {"dispreferred": "?", "model": "gpt-4"}, {"judge": "x", "loser": "?"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["verdict", "judgment", "winner", "preference", "label"])
+def test_a_mapping_names_the_loser_by_its_key(layout, name):
+    for values, wrap in itertools.product(OF_LOSERS, (dict, json.dumps, lambda item: [item])):
+        ways = [
+            both_ways({**LAYOUTS[layout], name: wrap({k: _marked(v, mark) for k, v in values.items()})})
+            for mark in "AB"
+        ]
+        assert ways == [(False, True), (True, False)], (values, wrap)
+
+
+def _marked(value, mark):
+    return value.replace("?", mark) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    ("beside", "mirrored", "ways"),
+    [
+        ({"loser": {"winner": "A", "loser": "B"}}, {"loser": {"winner": "B", "loser": "A"}}, (True, False)),
+        ({"vote": {"winner": "A", "loser": "B"}}, {"vote": {"winner": "B", "loser": "A"}}, (True, False)),
+        ({"overall": {"loser": "B"}}, {"overall": {"loser": "A"}}, (True, False)),
+        ({"verdict": {"winner": "A", "why": "B"}}, {"verdict": {"winner": "B", "why": "A"}}, (True, False)),
+        ({"verdict": {"label": "A", "why": "B"}}, {"verdict": {"label": "B", "why": "A"}}, (True, False)),
+        ({"judgment": {"answer": "A", "by": "x"}}, {"judgment": {"answer": "B", "by": "x"}}, (True, False)),
+        ({"choice": {"value": "A", "user": "b"}}, {"choice": {"value": "B", "user": "a"}}, (True, False)),
+        ({"rejected_id": {"winner": "B"}}, {"rejected_id": {"winner": "A"}}, (False, False)),
+        ({"vote": {"winner": "A", "loser": "A"}}, {"vote": {"winner": "B", "loser": "B"}}, (False, False)),
+        ({"verdict": {"weaker": "A"}}, {"verdict": {"weaker": "B"}}, (False, False)),
+        ({"judgment": {"less_good": "A", "why": "x"}}, {"judgment": {"less_good": "B"}}, (False, False)),
+        ({"winner": {"is_better": False, "answer": "A"}}, {"winner": {"is_better": False, "answer": "B"}},
+         (False, False)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_key_of_a_mapping_decides_by_its_own_sense(layout, beside, mirrored, ways):
+    assert both_ways({**LAYOUTS[layout], **beside}) == ways
+    assert both_ways({**LAYOUTS[layout], **mirrored}) == ways[::-1]
 
 
 THREE = Answers(("responses",), (), ("x", "y", "z"), 0, 2, AnswerKeys(("x", "z")))

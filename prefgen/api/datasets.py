@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from prefgen.dataset.open_pairs import open_pairs
+from prefgen.dataset.open_pairs import foreign_columns, open_pairs
 from prefgen.dataset.pair_formats import parse_columns
 from prefgen.publish.diff import Diff, compare_sides, read_side
 from prefgen.publish.draft import Release
@@ -20,8 +20,8 @@ def diff(
     """What changed between two datasets: runs or their Results, files, or names on the Hub. Raises
     RecipeError; rows that are broken are a warning.
     """
-    names = (os.fspath(before), os.fspath(after))
-    opened = [open_pairs(name, columns=parse_columns(columns), partial=True) for name in names]
+    names, given = (os.fspath(before), os.fspath(after)), parse_columns(columns)
+    opened = [open_pairs(name, columns=foreign_columns(name, given), partial=True) for name in names]
     for dataset in opened:
         if dataset.partial is not None:
             warnings.warn(f"{dataset.name}: {dataset.partial.sentence()}", stacklevel=2)

@@ -80,7 +80,7 @@ class OrderEffect(ManifestPart):
         """How often the orders differ, and which place the judge prefers, as far as that is known."""
         differ = (
             f"in {self.flipped / max(1, self.pairs):.1%} of the {self.pairs:,} pairs of answers that {judge} "
-            "saw in both orders the winners differ"
+            "saw in both orders the winners differ (a tie counts as a half)"
         )
         return f"{differ}; {self.matrix.bias()}" if self.matrix else differ
 

@@ -68,6 +68,14 @@ def open_pairs(
     return replace(dataset, rows=pair_rows(dataset.rows, columns or {}, bad_rows))
 
 
+def foreign_columns(location: str, columns: Mapping[str, str]) -> Mapping[str, str]:
+    """The names that were given for several datasets, where one is of another kind; what prefgen wrote has
+    names that are known.
+    """
+    path = Path(location)
+    return {} if is_release(path) or is_run(path) or is_begun(path) else columns
+
+
 def pair_rows(
     rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], bad_rows: BadRows
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:

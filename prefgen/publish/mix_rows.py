@@ -13,7 +13,7 @@ import orjson
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_number, as_text, as_truth, describe, is_missing
-from prefgen.dataset.open_pairs import PairDataset, open_pairs
+from prefgen.dataset.open_pairs import PairDataset, foreign_columns, open_pairs
 from prefgen.dataset.pair import is_text_alone, validated_pair
 from prefgen.dataset.parquet import PAIRS
 from prefgen.dataset.proven_set import proven_set
@@ -94,6 +94,7 @@ def read_part(
     of another kind, `license` that of what says none. Raises RecipeError; rows that break a rule go to
     `bad_rows`.
     """
+    columns = foreign_columns(name, columns)
     dataset = open_pairs(name, columns=columns, bad_rows=bad_rows)
     location = f"{name.partition('@')[0]}@{dataset.revision}" if dataset.revision else name
     opened = [dataset]

@@ -155,6 +155,10 @@ def _draft_release(
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+    if manifest.simulated:
+        say("SIMULATED: the dataset is for trying out only, and its card says so")
+    for alarm in report.alarms:
+        say(f"ALARM: {alarm}")
     written.files = {name: folder / name for name in written.files}
     version = settings.version or manifest.version
     release = Release(folder, repo, version, written.content_hash, written.counts, bool(settings.private))

@@ -165,3 +165,16 @@ def test_other_lines_of_a_recipe_are_shown():
     diff = compare_sides(side(1), side(2))
 
     assert (diff.recipe, diff.bump) == (["-seed: 1", "+seed: 2"], "patch")
+
+
+def test_names_of_columns_are_those_of_the_dataset_that_has_others(finished, tmp_path):
+    rows = [{"question": f"Q{i}?", "good": f"Good {i}.", "bad": f"Bad {i}."} for i in range(6)]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = [
+        word for pair in ("prompt=question", "chosen=good", "rejected=bad") for word in ("--columns", pair)
+    ]
+
+    compared = prefgen("diff", "mine.jsonl", finished, *columns, cwd=tmp_path)
+    mixed = prefgen("mix", "mine.jsonl", finished, "-o", "out", *columns, cwd=tmp_path)
+
+    assert (compared.returncode, mixed.returncode) == (0, 0), compared.stderr + mixed.stderr

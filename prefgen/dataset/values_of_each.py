@@ -100,6 +100,7 @@ def _of_each(row: Row, value: Any, answers: Answers) -> list[Any] | None:
     if isinstance(value, Mapping):
         return values_by_name(value, answers)
     is_of_each = is_list(value) and len(value) == len(answers.texts)
+    is_of_each = is_of_each and not any(side in value for side in SIDES)  # which is an order of the sides
     return list(value) if is_of_each and not (answers.are_sides and _lists_two(row)) else None
 
 

@@ -296,6 +296,7 @@ def test_a_list_of_outcomes_is_that_of_each_answer(layout):
         assert both_ways({**LAYOUTS[layout], name: [low, high]}) == (False, True)
         assert both_ways({**LAYOUTS[layout], name: [high, low]}) == (True, False)
     assert both_ways({**LAYOUTS[layout], "label": ["win", "news"]}) == (True, True)
+    assert both_ways({**LAYOUTS[layout], "ranking": ["chosen", "rejected"]}) == (True, True)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -67,7 +67,7 @@ def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, mean
     held = {column for answers in beside if answers.marks for column in answers.columns}
     for name in told:
         value = row[name]
-        if name in held or (name in KNOWN and name != "label") or is_missing(value):
+        if name in held or _is_known(name, value) or is_missing(value):
             continue
         others = [
             answers
@@ -90,6 +90,12 @@ def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, mean
             name = _answered_by_another(row, answers)
         if name is not None:
             raise RecipeError(f"{name} and chosen do not prefer the same answer: {remedy}", where)
+
+
+def _is_known(name: str, value: Any) -> bool:
+    """Whether a column is one of a pair, and looked into elsewhere."""
+    is_looked_into = name == "label" or (name == "metadata" and isinstance(decoded(value), Mapping))
+    return name in KNOWN and not is_looked_into
 
 
 def _denies(name: str, value: Any) -> bool:

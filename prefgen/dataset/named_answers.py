@@ -34,6 +34,7 @@ SAYS_SO = re.compile(
     re.IGNORECASE,
 )
 _FINAL = re.compile(r"\[\[([^\[\]]{1,40})\]\]\W*\Z")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?")
 _ORDER = re.compile(r"(\w[\w ]*?) *(>+|<+) *(\w[\w ]*)")
 
 
@@ -74,12 +75,13 @@ def _place_in_mapping(
     found = {
         key: place_of_cell(row, name, value, answers, exactly=exactly, is_alone=False)
         for key, value in told.items()
-        if key not in asking and not isinstance(value, int | float) and not is_about_else(key)
+        if key not in asking and not _is_number(key, value)
     }
     named = {place for key, place in found.items() if _only_names(key)} - {None}
     if len(named) == 1 and not asking:
         return named.pop()
-    return IN_DOUBT if len({*found.values()} - {None}) == 1 else None
+    may_name = any(place is not None and not is_about_else(key) for key, place in found.items())
+    return IN_DOUBT if may_name and len({*found.values()} - {None}) == 1 else None
 
 
 def place_by_keys(
@@ -119,6 +121,12 @@ def _asks(key: str) -> Sense:
     if sense in ("wins", "loses") or not is_certain(key) or not {*words} & {*SIDES}:
         return sense if sense != "may win" else "whatever"
     return "loses" if "rejected" in words else "wins"
+
+
+def _is_number(key: str, value: Any) -> bool:
+    """Whether a value is a number, such as a score; one that is written as text may be a mark."""
+    is_text = isinstance(value, str) and not _only_names(key)
+    return isinstance(value, int | float) or (is_text and _NUMBER.fullmatch(value.strip()) is not None)
 
 
 def _only_names(key: str) -> bool:

@@ -17,7 +17,8 @@ from prefgen.dataset.answer_groups import (
 )
 from prefgen.dataset.cells import FALSE_WORDS, TRUE_WORDS, as_number, decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparing_names import LOSES, RANKS, saying_of_each, says_of_each
+from prefgen.dataset.comparing_names import LOSES, RANKS, comparing, saying_of_each, says_of_each
+from prefgen.dataset.verdicts import places_of_names
 from prefgen.errors import RecipeError
 
 
@@ -36,6 +37,13 @@ def values_against(row: Row, answers: Answers) -> str | None:
     return None
 
 
+MAX_NAMES = 100
+"""Keys of a mapping that may hold a value of each answer."""
+_OUTCOMES = {
+    "win": 1, "wins": 1, "won": 1, "winner": 1, "chosen": 1, "preferred": 1, "tie": 0, "tied": 0, "draw": 0,
+    "loss": -1, "lose": -1, "loses": -1, "lost": -1, "loser": -1, "rejected": -1,
+}  # fmt: skip
+"""What words say of how an answer did."""
 _LIKELY = frozenset(("prob", "probability"))
 _OF_CHOSEN = frozenset((*_LIKELY, "chosen", "preference"))
 
@@ -76,23 +84,37 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
                     yield f"{key} of {name}", words, values
     if answers.are_sides:
         yield from _in_last_turns(answers)
-    for name in saying_of_each(names):
-        if name in answers.columns:
-            continue
-        words, value = words_of_name(name), decoded(row[name])
-        if isinstance(value, Mapping) and answers.marks:
-            by_name = {str(key).casefold(): item for key, item in value.items()}
-            for keys in (answers.marks, tuple(column.casefold() for column in answers.columns)):
-                if by_name.keys() >= set(keys):
-                    yield from _numbers(name, words, [by_name[key] for key in keys])
-        elif (
-            is_list(value)
-            and len(value) == len(answers.texts)
-            and not (answers.are_sides and _lists_two(row))
+    for name in dict.fromkeys((*saying_of_each(names), *comparing(names))):
+        if (
+            name not in answers.columns
+            and (of_each := _of_each(row, decoded(row[name]), answers)) is not None
         ):
-            yield from _numbers(name, words, list(value))
+            words = words_of_name(name)
+            if says_of_each(words) or are_outcomes(of_each):
+                yield from _numbers(name, words, of_each)
     if not answers.marks:
         yield from _values_of_items(answers.columns[0], decoded(row[answers.columns[0]]))
+
+
+def _of_each(row: Row, value: Any, answers: Answers) -> list[Any] | None:
+    if isinstance(value, Mapping):
+        return values_by_name(value, answers)
+    is_of_each = is_list(value) and len(value) == len(answers.texts)
+    is_of_each = is_of_each and not any(side in value for side in SIDES)  # which is an order of the sides
+    return list(value) if is_of_each and not (answers.are_sides and _lists_two(row)) else None
+
+
+def values_by_name(values: Mapping[Any, Any], answers: Answers) -> list[Any] | None:
+    """What a mapping holds for each of the answers, in their order; None unless it names each once."""
+    if len(values) > MAX_NAMES:
+        return None
+    places = places_of_names([str(key) for key in values], answers)
+    named = [
+        (place, value) for place, value in zip(places, values.values(), strict=True) if place is not None
+    ]
+    named.sort(key=lambda pair: pair[0])
+    are_all = [place for place, _ in named] == [*range(len(answers.texts))]
+    return [value for _, value in named] if are_all else None
 
 
 def _in_columns(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
@@ -153,10 +175,18 @@ def _numbers(
     name: str, words: tuple[str, ...], values: Sequence[Any]
 ) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
     """The values, where all of them are numbers or truth values."""
+    if are_outcomes(values):
+        values = [_OUTCOMES[value.strip().casefold()] for value in values]
+        words = ()  # a win is one whatever ranks or losers are meant
     numbers = [number_of(value) for value in values]
     read = [number for number in numbers if number is not None]
     if len(read) == len(numbers):
         yield name, words, read
+
+
+def are_outcomes(values: Sequence[Any]) -> bool:
+    """Whether each of the values says in a word how an answer did."""
+    return all(isinstance(value, str) and value.strip().casefold() in _OUTCOMES for value in values)
 
 
 def number_of(value: Any) -> float | None:

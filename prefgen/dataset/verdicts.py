@@ -19,6 +19,7 @@ MAX_VERDICT = 60
 _LETTERS = "abcdefgh"
 _ORDINALS = {"first": 0, "second": 1, "third": 2}
 _HANDS = {"left": 0, "right": 1}
+_OF_TWO = {**_HANDS, "former": 0, "latter": 1}
 _SPELLED = {"one": "1", "two": "2", "three": "3"}
 _NOUNS = frozenset((
     "response", "answer", "completion", "output", "reply", "model", "candidate", "option", "assistant",
@@ -85,6 +86,22 @@ def place_said(
     return said
 
 
+def places_of_names(names: Sequence[str], answers: Answers) -> tuple[int | None, ...]:
+    """The place of the answer that each of several names means, by its column or by a mark of any row of
+    marks ("A", "model_a", "Response 1"); numbers count from their least, where all are there.
+    """
+    plain = [name.strip().casefold() for name in names]
+    columns = [column.casefold() for column in answers.columns] if answers.marks else []
+    if {*columns} <= {*plain} and columns:
+        return tuple(columns.index(name) if name in columns else None for name in plain)
+    if answers.are_sides:
+        return (None,) * len(names)
+    tokens = [[word for word in _TOKEN.findall(name) if word not in _NOUNS] for name in plain]
+    marks = [words[0] if len(words) == 1 else "" for words in tokens]
+    row = _Row(answers.marks, len(answers.texts), False, True)
+    return tuple(None if place == IN_DOUBT else place for place in _places_of(marks, row))
+
+
 def is_tie(word: str) -> bool:
     """Whether a verdict begins with words for none of them ("both bad", "no preference")."""
     return _TIE.match(word) is not None
@@ -142,7 +159,7 @@ def _without_articles(tokens: Sequence[str]) -> Iterator[str]:
             token == "a" and (behind in _OF_ARTICLES or (before == "is" and behind))
         )
         is_of_article = word in _OF_ARTICLES and i > 0 and tokens[i - 1] == "a"
-        is_one = word == "one" and before in {*_ORDINALS, *_HANDS, *_PREFERRING, *LOSES}
+        is_one = word == "one" and before in {*_ORDINALS, *_OF_TWO, *_PREFERRING, *LOSES}
         if not (is_article or is_of_article or is_one):
             yield token
 
@@ -153,6 +170,8 @@ def _place_alone(word: str, row: _Row) -> int | None:
         return _place_of_count(word, row) if row.is_told else None
     if not row.is_told and word not in _LETTERS and word not in row.marks:
         return None
+    if word in _SPELLED:
+        return _place_of_number(_SPELLED[word], row)
     are_all = sorted(word) == list(_LETTERS[: row.size])  # "BA"
     place = IN_DOUBT if are_all else _place_of_word(word, row)
     return None if place == IN_DOUBT and not row.is_told else place
@@ -164,8 +183,8 @@ def _place_of_word(word: str, row: _Row) -> int | None:
         return row.marks.index(word)
     if len(word) == 1 and word in _LETTERS:
         place = _LETTERS.index(word)
-    elif word in _ORDINALS or (word in _HANDS and row.size == 2):
-        place = {**_ORDINALS, **_HANDS}[word]
+    elif word in _ORDINALS or (word in _OF_TWO and row.size == 2):
+        place = {**_ORDINALS, **_OF_TWO}[word]
     else:
         return None
     return place if place < row.size else IN_DOUBT

@@ -8,7 +8,7 @@ from prefgen.dataset.cells import is_missing
 from prefgen.dataset.column_names import Row
 from prefgen.dataset.comparing_names import Sense, is_certain, says_of_each, sense_of
 from prefgen.dataset.named_answers import place_of_cell, word_of
-from prefgen.dataset.values_of_each import number_of
+from prefgen.dataset.values_of_each import are_outcomes, number_of, values_by_name
 from prefgen.dataset.verdicts import is_tie
 
 MAX_VOTES = 1000
@@ -55,10 +55,11 @@ def prefers_another(sense: Sense, place: int, answers: Answers) -> bool:
 
 def is_of_each(name: str, values: Mapping[Any, Any], answers: Answers) -> bool:
     """Whether a mapping holds a number of each answer, by its mark or its column: these are compared."""
-    keys = {str(key).casefold() for key in values}
-    has_all = keys in ({*answers.marks}, {column.casefold() for column in answers.columns})
-    are_numbers = all(number_of(value) is not None for value in values.values())
-    return has_all and are_numbers and says_of_each(words_of_name(name))
+    of_each = values_by_name(values, answers)
+    if of_each is None or len(of_each) < len(values):
+        return False
+    are_numbers = all(number_of(value) is not None for value in of_each)
+    return are_outcomes(of_each) or (are_numbers and says_of_each(words_of_name(name)))
 
 
 def _are_values(name: str, votes: Sequence[Any], count: int) -> bool:

@@ -252,6 +252,77 @@ def test_a_key_of_a_mapping_decides_by_its_own_sense(layout, beside, mirrored, w
     assert both_ways({**LAYOUTS[layout], **mirrored}) == ways[::-1]
 
 
+KEYS = (
+    ("A", "B"),
+    ("a", "b"),
+    ("model_a", "model_b"),
+    ("Response 1", "Response 2"),
+    ("1", "2"),
+    ("first", "second"),
+)
+OUTCOMES = (("loss", "win"), ("Lost", "Won"), ("rejected", "chosen"))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("keys", KEYS)
+def test_a_mapping_by_marks_of_any_row_holds_what_each_answer_got(layout, keys):
+    for name, (low, high) in itertools.product(
+        ("scores", "label", "votes", "elo"), ((0, 1), (1, 3), ("2", "9"))
+    ):
+        if name == "votes" and isinstance(low, str):
+            continue
+        for values, ways in (((low, high), (False, True)), ((high, low), (True, False))):
+            for mapping in (_keyed(keys, values), {**_keyed(keys, values), "tie": 0}):
+                assert both_ways({**LAYOUTS[layout], name: mapping}) == ways, (name, mapping)
+    for name, (low, high) in itertools.product(
+        ("judgment", "label", "verdict", "loser", "outcome"), OUTCOMES
+    ):
+        lost, won = (_keyed(keys, values) for values in ((low, high), (high, low)))
+        assert both_ways({**LAYOUTS[layout], name: lost}) == (False, True), (name, lost)
+        assert both_ways({**LAYOUTS[layout], name: won}) == (True, False), (name, won)
+    ranks = (_keyed(keys, (2, 1)), json.dumps(_keyed(keys, (1, 2))))
+    assert [both_ways({**LAYOUTS[layout], "rank": rank}) for rank in ranks] == [(False, True), (True, False)]
+    aside = {keys[0]: 1, "clarity": 3}
+    assert both_ways({**LAYOUTS[layout], "scores": aside}) == (True, True)
+
+
+def _keyed(keys, values):
+    return dict(zip(keys, values, strict=True))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_list_of_outcomes_is_that_of_each_answer(layout):
+    for name, (low, high) in itertools.product(("label", "labels", "outcome"), OUTCOMES[:2]):
+        assert both_ways({**LAYOUTS[layout], name: [low, high]}) == (False, True)
+        assert both_ways({**LAYOUTS[layout], name: [high, low]}) == (True, False)
+    assert both_ways({**LAYOUTS[layout], "label": ["win", "news"]}) == (True, True)
+    assert both_ways({**LAYOUTS[layout], "ranking": ["chosen", "rejected"]}) == (True, True)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_words_for_one_of_two_are_places(layout):
+    for name, word in itertools.product(
+        ("label", "winner", "gpt4_verdict"), ("latter", "the latter", "The latter.")
+    ):
+        assert both_ways({**LAYOUTS[layout], name: word}) == (False, True)
+        assert both_ways({**LAYOUTS[layout], name: word.replace("latter", "former")}) == (True, False)
+    for name in ("gpt4_verdict", "label", "choice"):
+        ways = [both_ways({**LAYOUTS[layout], name: word}) for word in ("one", "two")]
+        assert ways == ([(False, False)] * 2 if layout == "from 0" else [(True, False), (False, True)])
+    for word in ("latter", "two", "one"):
+        assert both_ways({**LAYOUTS[layout], "note": word}) == (True, True)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_metadata_is_looked_into_as_any_mapping_is(layout):
+    for key in ("winner", "preference", "gpt4_verdict"):
+        assert both_ways({**LAYOUTS[layout], "metadata": {key: "A"}}) == (True, False)
+        assert both_ways({**LAYOUTS[layout], "metadata": json.dumps({key: "B"})}) == (False, True)
+    assert both_ways({**LAYOUTS[layout], "metadata": {"loser": "A", "x": 1}}) == (False, True)
+    for value in ({"winner": "gpt-4"}, {"section": "B"}, {"judge": "a"}, {}, "b"):
+        assert both_ways({**LAYOUTS[layout], "metadata": value}) == (True, True), value
+
+
 THREE = Answers(("responses",), (), ("x", "y", "z"), 0, 2, AnswerKeys(("x", "z")))
 
 

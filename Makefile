@@ -55,8 +55,8 @@ check: $(VENV)/dev ## ruff, import-linter, pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 integration: $(VENV)/train $(VENV)/consumers/ready ## the slower tests, with torch and other trainers
-	$(BIN)/python -m pytest tests/integration tests/contracts tests/test_docs.py
-	$(BIN)/python -m pytest tests/publish -m publishing
+	$(BIN)/python -m pytest tests/integration tests/contracts tests/test_docs.py -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/publish -m publishing -n 2 --dist loadfile
 
 # a small model that is trained from scratch, and learns from pairs of its own answers
 lab: $(VENV)/train ## a small model learns from pairs of its own answers

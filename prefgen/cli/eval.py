@@ -66,6 +66,7 @@ def tasks(
     A set of harmless questions that look harmful is protected with the others: a model that refuses them has
     lost something too.
     """
+    from prefgen.cli.failures import end_with
     from prefgen.errors import GateFailed, RecipeError
     from prefgen.evaluation.models import base_of
     from prefgen.evaluation.tasks import LIMIT, compare_outcomes, protection_verdict, summarize_task
@@ -94,15 +95,21 @@ def tasks(
         for name, outcomes in base_outcomes.items()
     ]
     protected = protection_verdict(changes)
-    if as_json:
-        print(json.dumps(_tasks_as_json(model, base_name, results, changes, protected)))
-    else:
-        _print_tasks(results)
-        _print_changes(changes, base_name, protected)
     for note in protected.notes if protected else ():
         print(f"note: {note}", file=sys.stderr)
+    worse = None
     if protected and protected.failed:
-        raise GateFailed(f"{model!r} is worse than {base_name!r}: {'; '.join(protected.failed)}")
+        worse = GateFailed(f"{model!r} is worse than {base_name!r}: {'; '.join(protected.failed)}")
+    if as_json:
+        facts = _tasks_as_json(model, base_name, results, changes, protected)
+        if worse:
+            end_with(worse, **facts)
+        print(json.dumps(facts))
+        return
+    _print_tasks(results)
+    _print_changes(changes, base_name, protected)
+    if worse:
+        raise worse
 
 
 def _check_scoring(scoring: str) -> None:

@@ -937,7 +937,7 @@ def test_held_out_pairs_longer_than_the_others_are_compared_whole(tmp_path, base
                     "prompt": "a?",
                     "chosen": "x",
                     "rejected": "y",
-                    "score_chosen": float("nan"),
+                    "score_chosen": float("inf"),
                     "score_rejected": 1.0,
                 }
             ],

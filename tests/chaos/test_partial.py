@@ -192,9 +192,23 @@ def test_read_it_goes_on_to_the_same_bytes(killed, unbroken):
     assert open_run(killed).partial is None
 
 
+def wait_until_all_threads_stand(pid: int) -> None:
+    """A signal to stop reaches threads one after the other, and a write that was begun is ended first."""
+    for _ in range(500):
+        states = [
+            stat.read_text().rpartition(")")[2].split()[0]
+            for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+        ]
+        if set(states) == {"T"}:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"the process did not stop: {states}")
+
+
 def test_a_run_at_work_is_read_and_not_disturbed(tmp_path, unbroken):
     process = begin(a_recipe(tmp_path), tmp_path / "out", 40)
     process.send_signal(signal.SIGSTOP)  # it holds its folder, and stays where it is
+    wait_until_all_threads_stand(process.pid)
     files = {path: path.stat() for path in (tmp_path / "out").iterdir() if path.suffix != ".sqlite-shm"}
     said = prefgen("check", "out", cwd=tmp_path)
     refused = prefgen("publish", "out", "--dry-run", cwd=tmp_path)

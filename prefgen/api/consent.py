@@ -48,7 +48,7 @@ async def change_of(
     Where nobody `is_asked`, all prompts are looked at before it is taken to cost nothing.
     """
     out = of or options.out
-    if all(model.simulated for model in pipeline.models.values()) or not is_run(out):
+    if not pipeline.asks_real_models or not is_run(out):
         return None
     before = read_manifest(out)
     differences = changed_stages(before.stage_fingerprints, pipeline.identities)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from prefgen.dataset.open_pairs import foreign_columns, open_pairs
+from prefgen.dataset.open_pairs import PairDataset, foreign_columns, open_pairs
 from prefgen.dataset.pair_formats import parse_columns
 from prefgen.publish.diff import Diff, compare_sides, read_side
 from prefgen.publish.draft import Release
@@ -20,8 +20,7 @@ def diff(
     """What changed between two datasets: runs or their Results, files, or names on the Hub. Raises
     RecipeError; rows that are broken are a warning.
     """
-    names, given = (os.fspath(before), os.fspath(after)), parse_columns(columns)
-    opened = [open_pairs(name, columns=foreign_columns(name, given), partial=True) for name in names]
+    opened = open_to_compare((os.fspath(before), os.fspath(after)), columns)
     for dataset in opened:
         if dataset.partial is not None:
             warnings.warn(f"{dataset.name}: {dataset.partial.sentence()}", stacklevel=2)
@@ -30,6 +29,12 @@ def diff(
         if said := side.broken_rows():
             warnings.warn(f"{said}; prefgen.check says more", stacklevel=2)
     return compare_sides(first, second)
+
+
+def open_to_compare(names: Sequence[str], columns: Sequence[str]) -> list[PairDataset]:
+    """The datasets, also those that are not whole yet; `columns` are for what is none of prefgen's."""
+    given = parse_columns(columns)
+    return [open_pairs(name, columns=foreign_columns(name, given), partial=True) for name in names]
 
 
 def publish(

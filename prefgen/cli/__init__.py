@@ -85,7 +85,7 @@ def main() -> None:
     """Run the command line; an error that prefgen can explain is one line, without a traceback, and with
     --json also one object on stdout.
     """
-    from prefgen.cli.failures import error_as_json, failure_as_json, say
+    from prefgen.cli.failures import error_as_json, failure_as_json, print_error
     from prefgen.errors import PrefgenError
 
     as_json = "--json" in sys.argv[1:]
@@ -94,7 +94,7 @@ def main() -> None:
         code = app(standalone_mode=not as_json)
         sys.exit(code if isinstance(code, int) else 0)
     except PrefgenError as error:
-        say(error)
+        print_error(error)
         failure = error_as_json(error)
     except typer.Abort:
         print("Aborted.", file=sys.stderr)

@@ -84,14 +84,14 @@ def run_folders(run: Path | None) -> list[Path]:
     """The folders that a RunOrAllArgument means: a run, or all runs of the folder that they lie in. Raises
     RecipeError for one that is neither.
     """
-    from prefgen.dataset.read_run import is_begun, is_run
+    from prefgen.dataset.read_run import holds_run
 
     folder = run or Path("runs")
     if run is not None and not run.is_dir():
         raise RecipeError(f"{str(run)!r} is no folder")
-    if is_run(folder) or is_begun(folder):
+    if holds_run(folder):
         return [folder]
-    runs = sorted(path for path in folder.glob("*") if is_run(path) or is_begun(path))
+    runs = sorted(filter(holds_run, folder.glob("*")))
     if run is not None and not runs:
         raise RecipeError(
             f"{str(run)!r} is no run: it holds no manifest.json, and none of its folders is one"

@@ -17,8 +17,8 @@ from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
 if TYPE_CHECKING:
+    from prefgen.api.check import OpenedRows
     from prefgen.dataset.check import CheckReport
-    from prefgen.dataset.partial import Partial
 
 
 WhatArgument = Annotated[
@@ -144,10 +144,7 @@ def command(
     written = ""
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
-            partial = open_rows(BadRows("drop")).partial
-            written = _write_clean(
-                lambda: open_rows(BadRows("drop")).rows, check, report.bad_places, out, partial
-            )
+            written = _write_clean(lambda: open_rows(BadRows("drop")), check, report.bad_places, out)
     except PrefgenError as error:
         if as_json:
             end_with(error, **report.as_json())
@@ -164,11 +161,10 @@ def command(
 
 
 def _write_clean(
-    open_rows: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]],
+    open_rows: Callable[[], "OpenedRows"],
     check: Callable[[Iterable[tuple[str, Mapping[str, Any]]]], "CheckReport"],
     bad_places: Mapping[str, Sequence[str]],
     out: Path,
-    partial: "Partial | None",
 ) -> str:
     """Write what is left without the bad rows, once it is proven, and say so. Raises RecipeError, and
     GateFailed where no leaving out of rows makes the dataset clean.
@@ -179,15 +175,17 @@ def _write_clean(
     from prefgen.publish.clean import check_clean_folder, kept_rows, write_clean
 
     check_clean_folder(out)
-    left = check(kept_rows(open_rows(), bad_places)) if bad_places else check(open_rows())
+    rows = open_rows().rows
+    left = check(kept_rows(rows, bad_places) if bad_places else rows)
     if left.findings:
         broken = "; ".join(
             f"{RULES[rule]} ({finding.examples[0]})" for rule, finding in left.findings.items()
         )
         raise GateFailed(f"{str(out)!r} was not written, since leaving out rows does not mend this: {broken}")
-    counts = write_clean(open_rows(), bad_places, out)
+    opened = open_rows()
+    counts = write_clean(opened.rows, bad_places, out)
     for name in counts:
-        write_note(out / name, partial)
+        write_note(out / name, opened.partial)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})"
 

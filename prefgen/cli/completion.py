@@ -15,7 +15,6 @@ EXPORT_FORM_NAMES = (
 )  # fmt: skip
 """Those of `prefgen.publish.export`, which takes long to import."""
 ALLOWABLE_RULES = ("truncated", "leak", "format")
-SPLITS = ("train", "test")
 
 
 def one_of(names: Iterable[str]) -> Complete:
@@ -64,12 +63,7 @@ def recipes(incomplete: str) -> list[str]:
 
 
 def _files(incomplete: str, suffixes: Collection[str]) -> list[str]:
-    folder, _, name = incomplete.rpartition("/")
-    return sorted(
-        str(path)
-        for path in _entries(Path(folder) if folder else Path("/" if incomplete.startswith("/") else "."))
-        if path.name.startswith(name) and path.suffix in suffixes and path.is_file()
-    )
+    return [str(path) for path in _entries(incomplete) if path.suffix in suffixes and path.is_file()]
 
 
 def judges_of_run(ctx: Any, incomplete: str) -> list[str]:
@@ -85,16 +79,18 @@ def judges_of_run(ctx: Any, incomplete: str) -> list[str]:
 
 
 def _folders(incomplete: str) -> list[Path]:
+    return [path for path in _entries(incomplete) if path.is_dir()]
+
+
+def _entries(incomplete: str) -> list[Path]:
+    """What begins as it is typed."""
     folder, _, name = incomplete.rpartition("/")
     parent = Path(folder) if folder else Path("/" if incomplete.startswith("/") else ".")
-    return [path for path in _entries(parent) if path.name.startswith(name) and path.is_dir()]
-
-
-def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        found = sorted(parent.iterdir())
     except OSError:
         return []
+    return [path for path in found if path.name.startswith(name) and not path.name.startswith(".")]
 
 
 def _is_ours(folder: Path) -> bool:

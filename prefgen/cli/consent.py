@@ -22,7 +22,7 @@ YesOption = Annotated[
 ]
 
 
-def on_terminal() -> bool:
+def can_ask() -> bool:
     """Whether somebody can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -31,7 +31,7 @@ def agree(question: str, refusal: str) -> None:
     """Ask; a no ends the command. Raises RecipeError with `refusal` where nobody can be asked."""
     from prefgen.errors import RecipeError
 
-    if not on_terminal():
+    if not can_ask():
         raise RecipeError(refusal)
     typer.confirm(question, abort=True, err=True)
 
@@ -52,15 +52,15 @@ def agree_to_changes(
 
     from prefgen.api.consent import change_of
 
-    change = asyncio.run(change_of(pipeline, options, is_asked=on_terminal(), of=of))
+    change = asyncio.run(change_of(pipeline, options, is_asked=can_ask(), of=of))
     if change is None:
         return
-    if on_terminal() or not (quiet or change.may_cost):
+    if can_ask() or not (quiet or change.may_cost):
         lines = [
             "The recipe changed since this folder's last run:",
             *(f"  {line}" for line in change.differences),
             *(f"{line[0].upper()}{line[1:]}." for line in (change.estimate, change.moved) if line),
         ]
         typer.echo("\n".join(lines), err=True)
-    if on_terminal() or change.may_cost:
+    if can_ask() or change.may_cost:
         agree("Go on?", str(change.refusal(remedy)))

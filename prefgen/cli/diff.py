@@ -27,14 +27,10 @@ def command(
     """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the
     recipe line by line.
     """
-    from prefgen.dataset.open_pairs import foreign_columns, open_pairs
-    from prefgen.dataset.pair_formats import parse_columns
+    from prefgen.api.datasets import open_to_compare
     from prefgen.publish.diff import compare_sides, read_side
 
-    given = parse_columns(columns)
-    first_dataset, second_dataset = (
-        open_pairs(name, columns=foreign_columns(name, given), partial=True) for name in (before, after)
-    )
+    first_dataset, second_dataset = open_to_compare((before, after), columns)
     for dataset in (first_dataset, second_dataset):
         if dataset.partial is not None:
             print(f"{dataset.name}: {dataset.partial.sentence()}", file=sys.stderr)

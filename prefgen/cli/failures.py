@@ -32,7 +32,7 @@ def error_as_json(error: PrefgenError) -> dict[str, Any]:
     return failure_as_json(str(error), error.exit_code, kind, errors=lines, place=place)
 
 
-def say(error: PrefgenError) -> None:
+def print_error(error: PrefgenError) -> None:
     """Print the error's lines on stderr; what they quote of a file or a server moves no cursor."""
     for one_error in getattr(error, "errors", (error,)):
         print(clean(f"prefgen: {one_error}"), file=sys.stderr)
@@ -41,5 +41,5 @@ def say(error: PrefgenError) -> None:
 def end_with(error: PrefgenError, **more: Any) -> NoReturn:
     """End a command with --json by the error and whatever else there is to say, as one object."""
     print(json.dumps({**more, **error_as_json(error)}, ensure_ascii=False))
-    say(error)
+    print_error(error)
     raise typer.Exit(error.exit_code)

@@ -22,18 +22,17 @@ def print_outcome(
     offline: bool = False,
 ) -> None:
     """The end of a run: JSON on stdout, or the dataset's folder on stdout and the rest on stderr."""
-    reason = outcome.stopped or outcome.incomplete_reason(exported=exported, offline=offline)
+    reason: object = outcome.stopped
+    if reason is None and not outcome.complete:
+        reason = outcome.incomplete_reason(exported=exported, offline=offline)
     if as_json:
         facts = {"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest.as_json()}
-        if outcome.stopped is not None or not outcome.complete:
+        if reason is not None:
             facts |= {"error": str(reason)}
         print(json.dumps(facts, ensure_ascii=False))
     elif outcome.complete:
         print(outcome.out / "pairs")
-    if outcome.stopped is not None:
-        say(f"prefgen: {outcome.stopped}", hanging="  ", err=True)
-    elif not outcome.complete:
-        reason = outcome.incomplete_reason(exported=exported, offline=offline)
+    if reason is not None:
         say(f"prefgen: {reason}", hanging="  ", err=True)
     if quiet:
         return

@@ -71,6 +71,8 @@ def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
     """What a plug-in is for, what it asks, and its fields."""
     import inspect
 
+    from prefgen.plugins.type_words import type_in_words
+
     module = inspect.getmodule(plugin)
     say((f"{role} {name}", "bold"))
     about = (module.__doc__ if module else None) or plugin.__doc__ or ""
@@ -83,8 +85,6 @@ def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
         say("wording: unmeasured (docs/judges.md says what is known of judges)", hanging="  ")
     if plugin.cost:
         print()
-    from prefgen.plugins.type_words import type_in_words
-
     required = set(plugin.model_json_schema().get("required", []))
     for field_name, info in plugin.model_fields.items():
         default = "required" if field_name in required else f"default {_default_of(info)}"
@@ -191,9 +191,9 @@ def _read_prompts(path: Path, *, as_json: bool) -> "list[Prompt]":
     """The prompts of a run, or of a file."""
     from prefgen.dataset.columns import parse_records
     from prefgen.dataset.read_files import read_rows
-    from prefgen.dataset.read_run import is_begun, is_run, open_run
+    from prefgen.dataset.read_run import holds_run, open_run
 
-    if is_run(path) or is_begun(path):
+    if holds_run(path):
         run = open_run(path)
         say_partial(run.partial, as_json=as_json)
         return [record.prompt for record in run.records()]

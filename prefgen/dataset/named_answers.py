@@ -16,7 +16,7 @@ from prefgen.dataset.answer_groups import (
 from prefgen.dataset.cells import decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
 from prefgen.dataset.comparing_names import Sense, is_about_else, is_certain, is_index, sense_of
-from prefgen.dataset.verdicts import IN_DOUBT, place_said
+from prefgen.dataset.verdicts import IN_DOUBT, final_part, place_said
 
 _WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
 MARKED = re.compile(
@@ -33,7 +33,6 @@ SAYS_SO = re.compile(
     r"(?: (?:than|over) [^.!?\n]{1,40})?",
     re.IGNORECASE,
 )
-_FINAL = re.compile(r"\[\[([^\[\]]{1,40})\]\]\W*\Z")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?")
 _ORDER = re.compile(r"(\w[\w ]*?) *(>+|<+) *(\w[\w ]*)")
 
@@ -221,9 +220,7 @@ def word_of(value: Any) -> str:
     """What a verdict says: of "[[B]]", "B>A", "A<B", "B is better" and of any text that ends with "[[B]]" the
     b.
     """
-    text = str(value)
-    if (final := _FINAL.search(text[-60:])) is not None:
-        text = final[1]
+    text = final_part(str(value))
     if len(text) > 200:
         return text.strip().casefold()
     said = SAYS_SO.fullmatch(text.strip())

@@ -18,7 +18,7 @@ from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS
 from prefgen.dataset.partial import Partial, read_note
 from prefgen.dataset.read_files import SUFFIXES, read_rows
-from prefgen.dataset.read_run import FinishedRun, is_begun, is_release, is_run, open_run
+from prefgen.dataset.read_run import FinishedRun, holds_run, is_release, open_run
 from prefgen.dataset.terms import Terms, terms_of_mix, terms_of_recipe, terms_of_release, terms_on_hub
 from prefgen.dataset.unfinished_run import UnfinishedRun
 from prefgen.errors import RecipeError
@@ -73,7 +73,7 @@ def foreign_columns(location: str, columns: Mapping[str, str]) -> Mapping[str, s
     names that are known.
     """
     path = Path(location)
-    return {} if is_release(path) or is_run(path) or is_begun(path) else columns
+    return {} if is_release(path) or holds_run(path) else columns
 
 
 def pair_rows(
@@ -140,7 +140,7 @@ def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> Pa
     path = Path(location)
     if is_release(path):
         return _open_release(path, location, split)
-    if is_run(path) or is_begun(path):
+    if holds_run(path):
         if split is not None:
             raise RecipeError(f"{location!r} is a run and has no splits: publishing draws them")
         run = open_run(path)

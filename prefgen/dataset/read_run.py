@@ -10,6 +10,7 @@ import yaml
 
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_parquet import count_rows, read_parquet, read_table
+from prefgen.dataset.record_codec import DROPPED
 from prefgen.dataset.serialize import RENAMED_COLUMNS, record_of
 from prefgen.dataset.unfinished_run import RECORD_STORE, UnfinishedRun
 from prefgen.errors import RecipeError
@@ -36,6 +37,11 @@ def is_begun(path: Path) -> bool:
     for the first time.
     """
     return not is_run(path) and any((path / name).is_file() for name in (RECORD_STORE, RUN_ID))
+
+
+def holds_run(path: Path) -> bool:
+    """Whether `path` is the folder of a run, be it finished, stopped or at work."""
+    return is_run(path) or is_begun(path)
 
 
 def read_manifest(run: Path) -> Manifest:
@@ -177,7 +183,7 @@ def read_failures(run: Path) -> Iterator[dict[str, Any]]:
 
 def read_dropped(run: Path) -> Iterator[dict[str, Any]]:
     """The rows of curated.parquet, which is there where a curator took something out."""
-    path = run / "curated.parquet"
+    path = run / DROPPED
     return read_parquet(path) if path.is_file() else iter(())
 
 

@@ -19,6 +19,8 @@ WORTH_PACKING = 1000
 """Bytes from which on compressing saves more than it takes."""
 StateRow = tuple[int, int, int, bool, bytes, bytes | None, bytes, bytes | None]
 """(segment, position, stages passed, finished, packed lines, packed failures, usage, counts) of a record."""
+DROPPED = "curated.parquet"
+"""The rows that curators took out."""
 DROPPED_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
 
 

@@ -71,8 +71,7 @@ def place_said(
     verdict only where one of them prefers, and "B is worse" names the other one of two. A text that
     `names_worse` is the name of an answer alone.
     """
-    if (final := _FINAL.search(text[-MAX_VERDICT:])) is not None:
-        text = final[1]
+    text = final_part(text)
     if len(text) > MAX_VERDICT:
         return None
     row = _Row(answers.marks, len(answers.texts), counts_from_0, is_told)
@@ -100,6 +99,12 @@ def places_of_names(names: Sequence[str], answers: Answers) -> tuple[int | None,
     marks = [words[0] if len(words) == 1 else "" for words in tokens]
     row = _Row(answers.marks, len(answers.texts), False, True)
     return tuple(None if place == IN_DOUBT else place for place in _places_of(marks, row))
+
+
+def final_part(text: str) -> str:
+    """What stands in double brackets at the end of a text; the text itself where nothing does."""
+    final = _FINAL.search(text[-MAX_VERDICT:])
+    return text if final is None else final[1]
 
 
 def is_tie(word: str) -> bool:

@@ -36,7 +36,7 @@ def open_journals(pipeline: Pipeline, out: Path, journal: Path, closing: ExitSta
     if pipeline.simulated:
         simulated = Journal(out / SIMULATED_JOURNAL)
         closing.callback(simulated.close)
-        if _is_all_simulated(pipeline):
+        if not pipeline.asks_real_models:
             return Journals(simulated, simulated, simulated)
     project = Journal(journal)
     closing.callback(project.close)
@@ -47,11 +47,8 @@ def known_journal(pipeline: Pipeline, out: Path, journal: Path) -> Path:
     """The journal that a run asks first: the project's, and where every model is simulated the one in the
     run's folder. It may not be there yet.
     """
-    return out / SIMULATED_JOURNAL if _is_all_simulated(pipeline) else journal
-
-
-def _is_all_simulated(pipeline: Pipeline) -> bool:
-    return bool(pipeline.models) and all(model.simulated for model in pipeline.models.values())
+    is_apart = pipeline.simulated and not pipeline.asks_real_models
+    return out / SIMULATED_JOURNAL if is_apart else journal
 
 
 async def connect(

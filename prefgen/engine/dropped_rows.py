@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from prefgen.dataset.record_codec import DROPPED_COLUMNS, StoredDrop
+from prefgen.dataset.record_codec import DROPPED, DROPPED_COLUMNS, StoredDrop
 from prefgen.storage.atomic_write import atomic_write
-
-DROPPED = "curated.parquet"
 
 
 def write_dropped(drops: Iterable[tuple[int, StoredDrop]], out: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from prefgen.dataset.read_run import RUN_ID
+from prefgen.dataset.record_codec import DROPPED
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 
@@ -23,7 +24,7 @@ RETRIES = "attempts.json"
 """What `prefgen retry` marked."""
 SHARD_FOLDERS = ("records", "pairs")
 OUTPUT = (
-    *SHARD_FOLDERS, "failures.parquet", "recipe.yaml", "report.html", "curated.parquet", "manifest.json",
+    *SHARD_FOLDERS, "failures.parquet", "recipe.yaml", "report.html", DROPPED, "manifest.json",
 )  # fmt: skip
 """What a finished run wrote; the manifest, which says that it is whole, comes last."""
 

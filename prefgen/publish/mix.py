@@ -15,9 +15,9 @@ from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.manifest import RunYield
 from prefgen.dataset.mix_manifest import MIX, MixedPart, MixManifest, is_mix
 from prefgen.dataset.parquet import FULL_PAIRS, PAIRS
-from prefgen.dataset.record_codec import StoredDrop
+from prefgen.dataset.record_codec import DROPPED, StoredDrop
 from prefgen.dataset.splits import splits_of
-from prefgen.engine.dropped_rows import DROPPED, write_dropped
+from prefgen.engine.dropped_rows import write_dropped
 from prefgen.engine.yield_table import count_drops
 from prefgen.errors import RecipeError
 from prefgen.plugins.plugin import Plugin

@@ -69,7 +69,12 @@ class Pipeline:
 
     @property
     def simulated(self) -> bool:
+        """Whether a model is simulated."""
         return any(model.simulated for model in self.models.values())
+
+    @property
+    def asks_real_models(self) -> bool:
+        return not all(model.simulated for model in self.models.values())
 
 
 def build(loaded: LoadedRecipe, *, plugins: bool = True, reads_sources: bool = False) -> Pipeline:

@@ -15,8 +15,7 @@ from prefgen.stages.stage import StagePlugin
 def source_digests(sources: Sequence[StagePlugin], folder: Path) -> dict[str, str]:
     """{path as the recipe has it: SHA-256 as `sha256sum` says it} of the files that sources read. A folder
     gives a line for each of its files; one that holds a manifest.json is known by that alone, which has the
-    digest of its rows. What is not there any more, or cannot be
-    read, has none.
+    digest of its rows. What is not there any more, or cannot be read, has none.
     """
     digests: dict[str, str] = {}
     for plugin in (source.plugin for source in sources):

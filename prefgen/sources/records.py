@@ -31,7 +31,7 @@ from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
-from prefgen.dataset.read_run import is_begun, is_release, is_run, read_records
+from prefgen.dataset.read_run import holds_run, is_release, read_records
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful, source_digests
@@ -86,7 +86,7 @@ class Records(Plugin):
 
     def _read_all(self, folder: Path, bad_rows: BadRows) -> Iterator[Record]:
         local = folder / self.path
-        if is_run(local) or is_begun(local):
+        if holds_run(local):
             yield from read_records(local)
             return
         name = local.name if local.exists() else self.path

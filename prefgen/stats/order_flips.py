@@ -85,13 +85,6 @@ def _chance_of(more: int, of: int) -> float:
     return min(1.0, 2 * sum(math.comb(of, k) for k in range(more, of + 1)) / 2**of)
 
 
-def count_order_flips(record: Record) -> dict[str, tuple[int, float]]:
-    """{judge: (two answers that it saw in both orders, in how many of these the other order had another
-    winner)}; a tie counts as half.
-    """
-    return {judge: (matrix.pairs, matrix.flipped) for judge, matrix in count_orders(record).items()}
-
-
 def count_orders(record: Record) -> dict[str, OrderMatrix]:
     """{judge: two answers that it saw in both orders, by who won in each}; A is the one whose id comes first.
     All that were judged count: of those in which the orders differ no pair may have been made.

@@ -8,9 +8,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from prefgen.stats.order_flips import OrderMatrix, count_order_flips, count_orders, label_noise
+from prefgen.stats.order_flips import OrderMatrix, count_orders, label_noise
 from prefgen.testing import a_record
 from prefgen.types import Comparison, Pair, Score
+
+
+def count_order_flips(record):
+    """{judge: (two answers that it saw in both orders, in how many of these the winners differ)}"""
+    return {judge: (matrix.pairs, matrix.flipped) for judge, matrix in count_orders(record).items()}
 
 
 def judged_twice(*verdicts):

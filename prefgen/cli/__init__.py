@@ -108,7 +108,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("prefgen: interrupted", file=sys.stderr)
         failure = failure_as_json("interrupted", 130, "KeyboardInterrupt")
-    except Exception as error:
+    except Exception as error:  # only typer's own of wrong words, whose class it does not export, is taken
         if not (as_json and hasattr(error, "format_message")):
             raise
         failure = _usage_failure(error)

@@ -1,5 +1,6 @@
 """A run that was killed, or is at work, is read as far as it is, and says so; reading disturbs nobody."""
 
+import importlib.util
 import json
 import shutil
 import signal
@@ -19,6 +20,10 @@ from tests.support.killing import end, start
 from tests.support.recipes import shard_bytes
 
 PROMPTS = 300
+
+NEEDS_TRAINING = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="needs prefgen[train]; `make integration` has it"
+)
 
 
 def a_recipe(folder: Path, *later: dict) -> Path:
@@ -157,7 +162,7 @@ def test_what_is_kept_of_its_sound_pairs_says_so_too(killed):
     "command",
     [
         ("publish", "out", "--dry-run"),
-        ("train", "out", "--base", "tiny", "--out", "model"),
+        pytest.param(("train", "out", "--base", "tiny", "--out", "model"), marks=NEEDS_TRAINING),
         ("mix", "out:1.0", "--out", "mixed"),
         ("restore", "out", "--from", "out", "--out", "restored"),
     ],

@@ -25,6 +25,8 @@ def print_outcome(
     reason: object = outcome.stopped
     if reason is None and not outcome.complete:
         reason = outcome.incomplete_reason(exported=exported, offline=offline)
+    if outcome.lost_every_prompt:
+        reason = f"every prompt was lost; `prefgen show lost {outcome.out}` says of what"
     if as_json:
         facts = {"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest.as_json()}
         if reason is not None:

@@ -54,7 +54,10 @@ def _plugin_command(role: str) -> Callable[..., None]:
 
         if name is None:
             names = list_plugin_names(role)
-            print(json.dumps(names) if as_json else "\n".join(names))
+            if as_json:
+                print(json.dumps(names))
+            else:
+                _print_names(role, names)
             return
         plugin = find(role, name, Path.cwd())
         if as_json:
@@ -67,15 +70,31 @@ def _plugin_command(role: str) -> Callable[..., None]:
     return show_plugin
 
 
-def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
-    """What a plug-in is for, what it asks, and its fields."""
+def _print_names(role: str, names: Sequence[str]) -> None:
+    """Each name with the first sentence of what it is for."""
+    from prefgen.plugins.registry import find
+
+    width = max(map(len, names), default=0) + 2
+    hanging = " " * width if screen_width() > LEAST_FOR_COLUMNS else "    "
+    for name in names:
+        first, *_ = re.split(r"(?<=[.:])\s|\n\n", _about(find(role, name, Path.cwd())), maxsplit=1)
+        say((f"{name:{width}}", "bold"), " ".join(first.split()).rstrip(".:"), hanging=hanging)
+
+
+def _about(plugin: "type[Plugin]") -> str:
+    """What a plug-in's author says of it."""
     import inspect
 
+    module = inspect.getmodule(plugin)
+    return ((module.__doc__ if module else None) or plugin.__doc__ or "").strip()
+
+
+def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
+    """What a plug-in is for, what it asks, and its fields."""
     from prefgen.plugins.type_words import type_in_words
 
-    module = inspect.getmodule(plugin)
     say((f"{role} {name}", "bold"))
-    about = (module.__doc__ if module else None) or plugin.__doc__ or ""
+    about = _about(plugin)
     if on_terminal(sys.stdout):  # its paragraphs have the terminal's width, and not that of the code
         about = re.sub(r"(?<=\S)\n(?=[^\s*-])", " ", about)
     say(f"\n{about}\n")

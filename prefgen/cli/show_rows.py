@@ -170,7 +170,7 @@ def _print_pair(place: str, row: Mapping[str, Any], limit: int) -> None:
     from prefgen.dataset.pair import pair_messages, text_of
 
     prompt, chosen, rejected = pair_messages(row, place)
-    known = {name: "" if row.get(name) is None else one_line(str(row[name])) for name in row}
+    known = {name: _as_text(row[name]) for name in row}
     sides = f"{known['chosen_model']} over {known['rejected_model']}" if _has_models(known) else ""
     notes = [f"{name} {known[name]}" for name in ("margin", "source", "split") if known.get(name)]
     heading = (known.get("id", "")[:12] or place, *notes[:1], sides, *notes[1:])
@@ -183,6 +183,13 @@ def _print_pair(place: str, row: Mapping[str, Any], limit: int) -> None:
                 (f"  {name.upper()} {turn['role']}", f"bold {colour}"), f": {plain(text_of([turn]), limit)}",
                 hanging="    ",
             )  # fmt: skip
+
+
+def _as_text(value: Any) -> str:
+    """One value of a row, in a line; a number as short as people read it."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else one_line(str(value))
 
 
 def _has_models(known: Mapping[str, str]) -> bool:

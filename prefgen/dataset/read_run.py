@@ -19,6 +19,7 @@ from prefgen.version import with_present_names
 
 RUN_ID = ".run_id"
 """A file of every run's folder, which outlives the others."""
+MOST_NAMED = 5
 _MADE_ANEW = "run the recipe again: it is written anew from the journal"
 
 
@@ -49,11 +50,19 @@ def read_manifest(run: Path) -> Manifest:
     try:
         fields = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json") from None
+        below = ", ".join(map(str, _runs_below(run)))
+        hint = f"; name one of those in it: {below}" if below else ""
+        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json{hint}") from None
     except ValueError as error:
         why = f"manifest.json cannot be read ({error}); delete it, and {_MADE_ANEW}"
         raise RecipeError(why, str(run)) from None
     return Manifest.read(fields, str(run))
+
+
+def _runs_below(folder: Path) -> list[Path]:
+    """Finished runs in a folder, or datasets in previous/, those that were written last first."""
+    manifests = sorted(folder.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.parent for path in manifests[:MOST_NAMED]]
 
 
 def complete_manifest(run: Path) -> Manifest:

@@ -76,7 +76,7 @@ async def write_output(
     has_new_shards = (out / PARTIAL).exists()
     is_as_before = summary.complete and not has_new_shards
     if before is not None and before.complete and not is_as_before and _is_another(manifest, before):
-        move_to_previous(out)
+        summary.context.stats.notify(f"the dataset that was here is in {move_to_previous(out)} now")
     if summary.complete and shards:
         _write_failures(out, table)
         write_dropped(summary.store.dropped(), out)

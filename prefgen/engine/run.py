@@ -26,6 +26,7 @@ from prefgen.engine.record_store import RecordStore, remove_store
 from prefgen.engine.run_folder import append_log, read_retries
 from prefgen.engine.segments import Segments
 from prefgen.engine.worker_pool import WorkerPool, further_processes
+from prefgen.engine.yield_table import FAILED
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.storage.folder_lock import lock_of
@@ -70,7 +71,15 @@ class RunOutcome:
     def exit_code(self) -> int:
         if self.stopped is not None:
             return self.stopped.exit_code
-        return 0 if self.complete else 3
+        if not self.complete:
+            return 3
+        return 1 if self.lost_every_prompt else 0
+
+    @property
+    def lost_every_prompt(self) -> bool:
+        """Whether the run came to its end with nothing to show for it, since each prompt failed."""
+        outcomes = self.manifest.yields.prompts_by_outcome
+        return self.complete and bool(outcomes) and all(name.startswith(FAILED) for name in outcomes)
 
     def incomplete_reason(self, *, exported: bool = False, offline: bool = False) -> str:
         """Why a run is not complete, and what to do."""

@@ -14,6 +14,8 @@ from prefgen.types import Record
 GROUPS = ("source", "category", "language")
 KEPT = ("pair", "kept")
 """Outcomes of prompts that are not lost."""
+FAILED = "failed: "
+"""How outcomes of prompts begin of which something that they needed could not be used."""
 LEAST_IN_GROUP = 10
 """Prompts from which on a group's losses are compared with those of all."""
 NO_PAIR_FOR_WANT_OF_REPLIES = ("", "no_responses", "too_few_responses", "too_few_scored")
@@ -43,7 +45,7 @@ def prompt_outcome(counts: Mapping[str, Any], failures: Sequence[Mapping[str, An
         return "pair"
     reason = counts["why_no_pair"]
     if failures and reason in NO_PAIR_FOR_WANT_OF_REPLIES:
-        return f"failed: {failures[-1]['code']}"
+        return f"{FAILED}{failures[-1]['code']}"
     if not has_pairer:
         return "kept"
     return reason or "no_pair"
@@ -117,7 +119,7 @@ class YieldTable:
     def _high_losses(self) -> list[str]:
         """One failure that took most prompts, and groups that lose more than twice as much as all do."""
         prompts = self._outcomes.total()
-        failed = Counter({name: n for name, n in self._outcomes.items() if name.startswith("failed")})
+        failed = Counter({name: n for name, n in self._outcomes.items() if name.startswith(FAILED)})
         lines = [
             f"{failed.total()} of {prompts} prompts ({outcome})"
             for outcome, _ in failed.most_common(1)

@@ -30,6 +30,15 @@ def test_show_says_what_a_judge_asks_and_that_its_wording_is_unmeasured(tmp_path
     assert "wording: unmeasured" in shown.stdout
 
 
+def test_each_plugin_of_a_role_is_listed_with_what_it_is_for(tmp_path):
+    names = json.loads(prefgen("show", "curator", "--json", cwd=tmp_path).stdout)
+
+    shown = prefgen("show", "curator", cwd=tmp_path).stdout.splitlines()
+
+    assert [line.split()[0] for line in shown] == names
+    assert "dedupe            Drop prompts that stand there already" in shown
+
+
 def test_the_command_prints_them_of_a_file_or_a_run(tmp_path):
     (tmp_path / "a.jsonl").write_text(
         "".join(json.dumps({"prompt": f"How do tides work in river {i}?"}) + "\n" for i in range(12))

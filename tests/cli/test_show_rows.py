@@ -82,6 +82,15 @@ def test_a_row_that_is_no_pair_is_said_behind_those_that_are(bad, reason, tmp_pa
     assert asked.returncode == 2
 
 
+def test_long_numbers_are_shown_as_short_as_people_read_them(tmp_path):
+    row = {"prompt": "Why?", "chosen": "Since.", "rejected": "No.", "margin": 0.30000000000000004}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+
+    shown = prefgen("show", "pairs", "a.jsonl", cwd=tmp_path).stdout
+
+    assert "margin 0.3\n" in shown
+
+
 @pytest.mark.parametrize("kind", ["mix", "release"])
 def test_pairs_of_a_mix_and_of_a_releases_folder_are_shown_with_their_split(folder, tmp_path, kind):
     if kind == "mix":

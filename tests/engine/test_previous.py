@@ -7,8 +7,10 @@ import shutil
 
 import pytest
 
+from prefgen.dataset.read_run import open_run
 from prefgen.engine import previous
 from prefgen.engine.previous import kept_datasets, move_to_previous, remove_kept
+from prefgen.errors import RecipeError
 from tests.support.recipes import a_recipe, run, shard_bytes
 
 
@@ -34,6 +36,18 @@ async def test_every_finished_dataset_is_kept_under_its_digest(tmp_path):
         files = [path for path in dataset.path.rglob("*") if path.is_file()]
         assert dataset.size == sum(path.stat().st_size for path in files)
     assert shard_bytes(out) == made[last][1]
+
+
+async def test_a_run_says_where_the_earlier_dataset_is(tmp_path):
+    out = tmp_path / "out"
+    digest = (await run(a_recipe(prompts=["One?"]), out)).manifest.row_digest
+
+    await run(a_recipe(prompts=["One?", "Two?"]), out)
+
+    last = json.loads((out / "log.jsonl").read_text().splitlines()[-1])
+    assert last["notices"] == [f"the dataset that was here is in {out / 'previous' / digest} now"]
+    with pytest.raises(RecipeError, match=f"no manifest.json; name one of those in it: .*{digest}"):
+        open_run(out / "previous")
 
 
 async def test_a_smaller_part_of_a_finished_run_keeps_the_whole(tmp_path):

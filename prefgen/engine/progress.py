@@ -36,10 +36,12 @@ class Progress:
     budget: Budget | None = None
     """What was paid in the run's folder, and may be; known when the run begins."""
     spent_at_start: int = 0
+    tokens_at_start: int = 0
 
     def pay_from(self, budget: Budget) -> None:
         """Show this budget, of which earlier starts have spent something."""
-        self.budget, self.spent_at_start = budget, budget.spent
+        self.budget = budget
+        self.spent_at_start, self.tokens_at_start = budget.spent, budget.spent_tokens
 
     def stage(self, label: str) -> StageStats:
         return self.stages.setdefault(label, StageStats())
@@ -65,23 +67,34 @@ class Progress:
         return (time.monotonic() - self.started) / fresh * (self.total - self.finished)
 
     def money(self) -> str:
-        """What was paid in this folder, the budget, and how many more prompts it is enough for at the pace of
-        this start; empty where nothing was paid and nothing is limited.
+        """What was paid in this folder, the budget of money and of tokens, and how many more prompts it is
+        enough for at the pace of this start; empty where nothing was paid and nothing is limited.
         """
         budget = self.budget
-        if budget is None or not (budget.spent or budget.limit is not None):
+        if budget is None or not (budget.spent or budget.limit is not None or budget.token_limit is not None):
             return ""
-        paid = f"paid {dollars(budget.spent)}"
-        if budget.limit is None:
-            return paid
-        fresh = self.finished - self.finished_at_start
-        spent = budget.spent - self.spent_at_start
-        if fresh < 5 or spent <= 0:
-            return f"{paid} of {dollars(budget.limit)}"
-        enough = max(0, budget.limit - budget.spent) * fresh // spent
+        paid, reaches = [], []
+        if budget.spent or budget.limit is not None:
+            of = "" if budget.limit is None else f" of {dollars(budget.limit)}"
+            paid.append(f"{dollars(budget.spent)}{of}")
+            reaches.append(self._prompts_for(budget.limit, budget.spent, self.spent_at_start))
+        if budget.token_limit is not None:
+            paid.append(f"{budget.spent_tokens:,} of {budget.token_limit:,} tokens")
+            reaches.append(self._prompts_for(budget.token_limit, budget.spent_tokens, self.tokens_at_start))
+        known = [reach for reach in reaches if reach is not None]
+        if not known:
+            return f"paid {' and '.join(paid)}"
         left = self.total - self.finished
-        reach = "all that are left" if enough >= left else f"about {enough:,} of the {left:,} prompts left"
-        return f"{paid} of {dollars(budget.limit)}, enough for {reach}"
+        most = min(known)
+        reach = "all that are left" if most >= left else f"about {most:,} of the {left:,} prompts left"
+        return f"paid {' and '.join(paid)}, enough for {reach}"
+
+    def _prompts_for(self, limit: int | None, spent: int, spent_at_start: int) -> int | None:
+        """How many prompts the rest of a limit is enough for; None without a limit, or a pace yet."""
+        fresh = self.finished - self.finished_at_start
+        if limit is None or fresh < 5 or spent <= spent_at_start:
+            return None
+        return max(0, limit - spent) * fresh // (spent - spent_at_start)
 
 
 def format_duration(seconds: float) -> str:

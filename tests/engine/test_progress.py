@@ -49,3 +49,22 @@ def test_without_a_budget_money_is_what_was_paid():
     console = Console(width=80, file=io.StringIO())
     console.print(status_panel(progress, 80))
     assert "paid $2.00" in console.file.getvalue()
+
+
+def test_a_budget_of_tokens_is_shown_and_the_nearer_limit_says_how_far_it_reaches():
+    """Of 1,000 tokens 600 are spent, 400 of them in this start for 10 prompts: 10 more of 40 each."""
+    budget = Budget(tokens=1000, spent_tokens=200)
+    progress = Progress(total=100, finished=12, finished_at_start=10)
+    progress.pay_from(budget)
+    before = progress.money()
+    budget.spent_tokens, progress.finished = 600, 20
+    both = Budget(1, 1000, spent=PICO // 10, spent_tokens=200)
+    of_both = Progress(total=100, finished=10, finished_at_start=10)
+    of_both.pay_from(both)
+    both.spent, both.spent_tokens, of_both.finished = 3 * PICO // 10, 300, 20
+
+    assert before == "paid 200 of 1,000 tokens"
+    assert progress.money() == "paid 600 of 1,000 tokens, enough for about 10 of the 80 prompts left"
+    assert of_both.money() == (
+        "paid $0.3000 of $1.00 and 300 of 1,000 tokens, enough for about 35 of the 80 prompts left"
+    )

@@ -161,6 +161,42 @@ def test_what_it_says_to_do_helps(kind, folder):
     assert prefgen_here("show", "pairs", "whole", cwd=folder).stdout.count("PROMPT") == 3
 
 
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_plan_over_what_is_broken_is_one_or_one_line(kind, folder):
+    BROKEN[kind][0](folder / "whole")
+
+    plan = prefgen_here(
+        "plan", "recipe.json", "--out", "whole", "--journal", "calls.sqlite", "--json", cwd=folder
+    )
+
+    if plan.returncode == 0:
+        assert json.loads(plan.stdout)["new_requests"] == 0
+    else:
+        assert plan.returncode == 2
+        assert json.loads(plan.stdout)["error"].count("\n") == 0
+
+
+DAMAGED_JOURNALS = {
+    "no database": b"no database, whatever its name says" * 200,
+    "half a header": b"SQLite format 3\0" * 3,
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("words", [("ls",), ("verify",), ("gc",), ("export", "out.jsonl")])
+@pytest.mark.parametrize("kind", DAMAGED_JOURNALS)
+def test_a_journal_that_is_none_is_one_line(kind, words, tmp_path):
+    (tmp_path / "calls.sqlite").write_bytes(DAMAGED_JOURNALS[kind])
+
+    result = prefgen_here("journal", *words, "--journal", "calls.sqlite", cwd=tmp_path)
+
+    assert result.returncode in ((0, 1, 2) if kind == "empty" else (1, 2)), result
+    assert "Traceback" not in result.stderr
+    if result.returncode:
+        [line] = result.stderr.splitlines()
+        assert line.startswith("prefgen: ") and "calls.sqlite" in line
+
+
 def test_a_folder_that_is_no_run_is_no_row_of_status(folder):
     (folder / "runs" / "notes").mkdir(parents=True)
 
@@ -245,7 +281,7 @@ def test_of_no_pairs_everything_says_that_there_are_none(tmp_path):
     recipe = a_recipe()
     recipe["models"]["grader"]["rules"] = [{"when": "", "say": "I would rather not."}]
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
-    assert prefgen("run", "recipe.json", "--out", "none", cwd=tmp_path).returncode == 0
+    assert prefgen("run", "recipe.json", "--out", "none", cwd=tmp_path).returncode == 1
 
     checked = prefgen_here("check", "none", cwd=tmp_path)
     assert checked.returncode == 4

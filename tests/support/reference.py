@@ -195,8 +195,8 @@ def _codes_page() -> str:
     )
     lost = "\n".join(f"| `{code}` | {_cell('; '.join(words))} |" for code, words in sorted(_codes().items()))
     return (
-        f"# Codes\n\n{MADE}\n## Exit codes\n\n0: all is well. 1 is also that of a run which lost every prompt, "
-        "and of Python's own errors.\n\n"
+        f"# Codes\n\n{MADE}\n## Exit codes\n\n0: all is well. "
+        "1 is also that of a run which lost every prompt, and of Python's own errors.\n\n"
         f"| exit | error | |\n|---|---|---|\n{rows}\n\n## Why a reply was lost\n\nThe codes of `failures`, "
         "with the words beside them; `...` stands for what differs. A server's own codes come as it says "
         f"them.\n\n| code | |\n|---|---|\n{lost}\n"

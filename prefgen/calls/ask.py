@@ -16,7 +16,7 @@ from prefgen.calls.key import Key, call_key
 from prefgen.calls.models import ModelSpec, WantedSampling
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.rows import JournalRow
-from prefgen.calls.usable_reply import as_asked, usable_reply, without_leftovers
+from prefgen.calls.usable_reply import as_asked, cut_at, usable_reply, without_leftovers
 from prefgen.errors import PluginError, RefusedRequest, ReplyError
 from prefgen.kit.answer_tokens import answer_tokens
 from prefgen.roles import Messages
@@ -239,6 +239,8 @@ class PluginAsk:
                 model=spec.label,
             )
         reply = row.parsed if row.parsed is not None else spec.model.parse(row.reply, endpoint)
+        if wanted.unsent_stops:
+            reply = cut_at(reply, wanted.unsent_stops)
         return reply.replacing(key=first_key.hex)
 
 

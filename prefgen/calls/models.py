@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from prefgen.calls.budget import FREE, Price
 from prefgen.calls.key import CanonicalJson
+from prefgen.transport.openai_protocol import MOST_STOPS
 from prefgen.transport.request import ConnectedModel
 
 Leaks = Literal["strip", "fail", "keep"]
@@ -19,11 +20,14 @@ SAMPLED_ENDPOINTS = ("chat", "completion")
 
 @dataclass(frozen=True, slots=True)
 class WantedSampling:
-    """The sampling that is wanted of a model, how keys hold it, and whether it draws at all."""
+    """The sampling that is wanted of a model, how keys hold it, whether it draws at all, and the texts at
+    which an answer ends and of which its server is not told.
+    """
 
     values: Mapping[str, Any]
     json: CanonicalJson
     random: bool
+    unsent_stops: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, endpoint: str, values: Mapping[str, Any]) -> Self:
@@ -31,7 +35,9 @@ class WantedSampling:
         if endpoint not in SAMPLED_ENDPOINTS:
             return cls({}, CanonicalJson.of({}), random=False)
         values = {name: value for name, value in values.items() if value is not None}
-        return cls(values, CanonicalJson.of(values), random=values.get("temperature") != 0)
+        stops = values.get("stop") or ()
+        unsent = () if isinstance(stops, str) else tuple(stops)[MOST_STOPS:]
+        return cls(values, CanonicalJson.of(values), values.get("temperature") != 0, unsent)
 
 
 @dataclass(frozen=True)

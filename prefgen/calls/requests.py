@@ -17,7 +17,6 @@ from prefgen.calls.journals import Journals
 from prefgen.calls.key import Key
 from prefgen.calls.models import ModelSpec
 from prefgen.calls.pending import DrawGroups, PendingRequest
-from prefgen.calls.queue import ModelQueue
 from prefgen.calls.rows import JournalRow
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
@@ -130,39 +129,60 @@ class RequestSender:
 
         Raises RequestFailed for what is to be asked again another time.
         """
-        first, queue = draws[0], draws[0].queue
-        request = first.request
-        if len(draws) > 1:
-            request = replace(request, seeds=[seed for draw in draws for seed in draw.request.seeds])
+        queue = draws[0].queue
         try:
-            tokens = estimate_prompt_tokens(request)
-            claims = DrawClaims(draws, journal)
-            answer = await queue.send(request, first.record.order, tokens, claims, together=first.together)
+            answer = await self._answer(draws, journal)
         except RequestFailed as error:
             if error.kind != "refused":  # only that is final, and journalled
                 raise
             if error.given_up:
-                self._stats.notify(f"{queue.name}: record {first.record.id[:12]}: {error.message}")
+                self._stats.notify(f"{queue.name}: record {draws[0].record.id[:12]}: {error.message}")
             if error.given_up or len(draws) == 1 or error.code == LOGPROBS_REFUSED:
                 return [self._refused_row(draw, error) for draw in draws]
-            for draw in draws:
-                draw.together = error.odd_tries
-            answer = Answer((), 0.0)  # perhaps it is `n` that the server does not know
-        if len(answer.responses) < len(draws):
-            self._ask_singly(queue, answer, draws)
-        return [
-            self._answered_row(draw, answer, index)
-            for index, draw in enumerate(draws[: len(answer.responses)])
-        ]
-
-    def _ask_singly(self, queue: ModelQueue, answer: Answer, draws: list[PendingRequest]) -> None:
-        """Ask for each draw that did not come on its own; from now on, unless it was for odd replies."""
-        if not draws[0].together:
+            if error.odd_tries:
+                self._ask_singly(draws, error.odd_tries)
+                return []
+            return await self._rows_by_first_alone(draws, journal)
+        count = len(answer.responses)
+        if count < len(draws):
             queue.supports_n = False
-        if answer.responses:
-            shortfall = f"the server gave {len(answer.responses)} of {len(draws)} draws in one request"
-            self._stats.notify(f"{queue.name}: {shortfall}; asking for each on its own")
-        for draw in draws[len(answer.responses) :]:
+            if count:
+                shortfall = f"the server gave {count} of {len(draws)} draws in one request"
+                self._stats.notify(f"{queue.name}: {shortfall}; asking for each on its own")
+            self._ask_singly(draws[count:])
+        return [self._answered_row(draw, answer, index) for index, draw in enumerate(draws[:count])]
+
+    async def _answer(self, draws: Sequence[PendingRequest], journal: Journal) -> Answer:
+        first = draws[0]
+        request = first.request
+        if len(draws) > 1:
+            request = replace(request, seeds=[seed for draw in draws for seed in draw.request.seeds])
+        tokens, claims = estimate_prompt_tokens(request), DrawClaims(draws, journal)
+        return await first.queue.send(request, first.record.order, tokens, claims, together=first.together)
+
+    async def _rows_by_first_alone(self, draws: list[PendingRequest], journal: Journal) -> list[JournalRow]:
+        """After a refusal of several draws at once: it may be `n` that the server does not know, or the
+        prompt. The first draw alone tells, since the others differ in their seeds only: where it is answered
+        the server is asked for no several draws again, and where it is refused too, they all are.
+        """
+        first, *others = draws
+        try:
+            answer = await self._answer([first], journal)
+        except RequestFailed as error:
+            if error.kind != "refused":
+                raise
+            if error.odd_tries:  # it was answered, without an answer in it: another draw may hold one
+                self._ask_singly(others)
+                return [self._refused_row(first, error)]
+            return [self._refused_row(draw, error) for draw in draws]
+        first.queue.supports_n = False
+        self._ask_singly(others)
+        return [self._answered_row(first, answer, 0)]
+
+    def _ask_singly(self, draws: Sequence[PendingRequest], together: int = 0) -> None:
+        """Ask for each on its own; `together` tries for them all were in vain."""
+        for draw in draws:
+            draw.together = together
             self._start([draw])
 
     def _answered_row(self, draw: PendingRequest, answer: Answer, index: int) -> JournalRow:

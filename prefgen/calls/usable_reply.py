@@ -103,6 +103,14 @@ def _is_tag_in_doubt(reply: Reply, asked: Sequence[Message]) -> bool:
     return _split_again(reply, named | told).text != _split_again(reply, told).text
 
 
+def cut_at(reply: Reply, stops: Sequence[str]) -> Reply:
+    """The reply as far as the first of `stops`, as it would be if its server had known them."""
+    places = [place for place in map(reply.text.find, stops) if place >= 0]
+    if not places or ending_of(reply.finish_reason) not in ("whole", "cut"):
+        return reply
+    return reply.replacing(text=reply.text[: min(places)], finish_reason="stop", logprobs=())
+
+
 def _empty(reply: Reply) -> UnreadableReply:
     """What is said of a reply without an answer; its thoughts may be the answer, and are kept."""
     if reply.reasoning is None or is_blank(reply.reasoning):

@@ -20,6 +20,11 @@ ROUTES = {
     "rank": "rank",
 }
 
+MOST_STOPS = 4
+"""Stop strings that OpenAI's and vLLM's servers take in a request; with more they refuse it. An answer is cut
+at the further ones when it is read (`prefgen.calls.usable_reply.cut_at`).
+"""
+
 
 def route(endpoint: str) -> str:
     """The path of an endpoint kind, below the base address."""
@@ -68,6 +73,8 @@ def request_body(
     for name, value in call.sampling.items():
         if name == "max_tokens":
             body[token_field] = value
+        elif name == "stop" and not isinstance(value, str):
+            body[name] = list(value)[:MOST_STOPS]
         elif name == "effort":
             body["reasoning_effort"] = value
         elif name == "thinking_budget":

@@ -1,6 +1,7 @@
 """Requests that are under way, and how the draws of one request become one. (prefgen/calls/pending.py)"""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from prefgen.dataset.read_run import read_records
 from prefgen.transport.request import ModelRequest
 from prefgen.types import user
 from tests.support.durability import MANY
-from tests.support.recipes import RATE, a_recipe, run
+from tests.support.recipes import RATE, a_recipe, failures_of, run
 from tests.support.server import answer, by_content
 
 
@@ -28,6 +29,27 @@ async def test_a_server_that_does_not_know_n_by_400_is_asked_without(tmp_path, s
 
     assert outcome.complete
     assert outcome.manifest.yields.pairs == 25
+    refused = Counter(str(body["messages"]) for body in server.bodies if body.get("n"))
+    assert set(refused.values()) == {1}
+
+
+async def test_prompts_that_are_refused_do_not_end_asking_for_several_draws(tmp_path, server):
+    """Of 40 prompts 3 are too long: each costs its request and a single one, and the others one request."""
+    prompts = [f"Question {i}?" for i in range(40)]
+    too_long = {prompts[i] for i in (0, 7, 30)}
+
+    def script(body, attempt):
+        if body["messages"][-1]["content"] in too_long:
+            return web.json_response({"error": {"message": "the context is too long"}}, status=400)
+        return by_content(body, attempt)
+
+    server.script = script
+    outcome = await run(a_recipe(url=server.url, prompts=prompts, n=4), tmp_path / "out")
+
+    asked = Counter(body.get("n", 1) for body in server.bodies if body["model"] == "w")
+    assert outcome.complete and asked == {4: 40, 1: 3}
+    lost = [row["record_id"] for row in failures_of(tmp_path / "out") if "too long" in row["reason"]]
+    assert sorted(Counter(lost).values()) == [4, 4, 4]
 
 
 async def test_draws_of_one_request_are_asked_together(tmp_path, server):

@@ -2,8 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from prefgen.calls.usable_reply import usable_reply, without_leftovers
+from prefgen.calls.usable_reply import cut_at, usable_reply, without_leftovers
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import UnreadableReply
 from prefgen.recipe.build import build
@@ -106,3 +107,43 @@ def test_only_a_policy_that_is_said_changes_identities():
     identities = [build(recipe_from_data(recipe, Path.cwd())).identities for recipe in (plain, strip, keep)]
 
     assert identities[0] == identities[1] != identities[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "ending", "left"),
+    [
+        ("How are tides made? END the answer: STOP", "length", ("How are tides made? ", "stop")),
+        ("The STOP of END", "stop", ("The ", "stop")),
+        ("Nothing ends it", "length", ("Nothing ends it", "length")),
+        ("The END", "content_filter", ("The END", "content_filter")),
+    ],
+)
+def test_a_reply_is_cut_at_the_first_of_what_its_server_was_not_told(text, ending, left):
+    cut = cut_at(Reply(text=text, finish_reason=ending), ("STOP", "END"))
+
+    assert (cut.text, cut.finish_reason) == left
+
+
+def a_turn(body, said):
+    """A server that takes four stop strings, as vLLM does, and knows those alone."""
+    if len(body["stop"]) > 4:
+        return web.json_response({"error": {"message": "stop: at most 4"}}, status=400)
+    assert not any(stop in said for stop in body["stop"])
+    choice = {"index": 0, "text": said, "finish_reason": "stop"}
+    return {"choices": [choice], "model": "w", "usage": {"prompt_tokens": 5, "completion_tokens": 9}}
+
+
+async def test_more_stop_strings_than_a_server_takes_are_sent_in_part_and_end_the_answer_all_the_same(
+    server, tmp_path
+):
+    server.script = lambda body, attempt: a_turn(
+        body, "How are tides made?<|im_start|>assistant\nBy the moon"
+    )
+    recipe = a_recipe(url=server.url)
+    recipe["stages"] = [{"prompts": {"use": "magpie", "model": "writer", "count": 2, "template": "chatml"}}]
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete and outcome.manifest.yields.prompts_by_outcome == {"kept": 2}
+    assert {record.prompt.text for record in read_records(tmp_path / "out")} == {"How are tides made?"}
+    assert all("<|im_end|>" in body["stop"] for body in server.bodies)

@@ -7,9 +7,9 @@ is never stored anywhere.
 
 import os
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import orjson
@@ -31,6 +31,11 @@ from prefgen.types import Reply
 ANSWER_TIMEOUT = 10
 """Seconds within which a server answers whoever only asks whether it is there."""
 
+NO_ROUTE = (
+    "it is asked for rewards, and nothing says by which route: give score_route under models: classify or "
+    "pooling for a chat model that rates (it sees the conversation in its template), score for a "
+    "cross-encoder of two texts"
+)
 _ROUTE = re.compile(r"/(?:chat/completions|chat|completions|responses|embeddings|score|pooling|classify)$")
 """What some give at the end of an address, and is added to it for each request."""
 
@@ -38,6 +43,9 @@ _ROUTE = re.compile(r"/(?:chat/completions|chat|completions|responses|embeddings
 @backend("openai")
 class OpenAI(Plugin):
     """How one model of an OpenAI-compatible server is reached."""
+
+    identity_fields: ClassVar[tuple[str, ...]] = ("score_route",)
+    moved_to_models: ClassVar[Mapping[str, str]] = {"score_route": "earlier_score_route"}
 
     base_url: str | None = Field(
         default=None, description="Address up to and with /v1. Default: OPENAI_BASE_URL, else OpenAI's own."
@@ -63,13 +71,20 @@ class OpenAI(Plugin):
         default=True, description="Send each draw's own seed (servers that refuse the field want false)."
     )
     n: bool = Field(default=True, description="Ask for several draws of one prompt in one request.")
-    score_route: Literal["score", "pooling", "classify"] = Field(
-        default="score",
+    score_route: Literal["score", "pooling", "classify"] | None = Field(
+        default=None,
         description=(
-            "Where the server answers for a reward model: vLLM has all three, each for some kinds of models."
+            "Of a reward model: where vLLM answers for it. classify or pooling shows it the conversation in "
+            "its chat template, as chat models that rate want; score two texts, as cross-encoders want. The "
+            "reward comes as the model gives it, without an activation."
         ),
     )
+    earlier_score_route: Literal["score", "pooling", "classify"] | None = Field(default=None, exclude=True)
     headers: dict[str, str] = Field(default={}, description="Further HTTP headers; ${env:NAME} works here.")
+
+    def identity_details(self) -> dict[str, Any]:
+        """What keys hold: the route of a reward model decides what its rewards are."""
+        return {"fields": {"score_route": self.score_route}} if self.score_route else {}
 
     def address(self) -> str:
         url = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
@@ -129,6 +144,7 @@ class OpenAIModel(ModelHooks):
         self._session: Any = None
         self._address = address
         self._key = key
+        self._score_route = settings.score_route or settings.earlier_score_route
         self._token_field = settings.token_field
         if self._token_field == "auto":
             self._token_field = (
@@ -192,6 +208,8 @@ class OpenAIModel(ModelHooks):
                 "a server of the OpenAI protocol has no route that compares two answers: `use: "
                 "transformers` has",
             )
+        if call.endpoint == "score" and self._score_route is None:
+            raise RequestFailed("fatal", NO_ROUTE)
         status = 0
         try:
             status, headers, raw = await self._post(call)
@@ -234,17 +252,19 @@ class OpenAIModel(ModelHooks):
             ) from None
 
     def _url(self, call: ModelRequest) -> str:
-        if call.endpoint == "score" and self._settings.score_route != "score":  # vLLM has these two above /v1
-            return f"{self._address.removesuffix('/v1')}/{self._settings.score_route}"
+        if call.endpoint == "score" and self._score_route != "score":  # vLLM has these two above /v1
+            return f"{self._address.removesuffix('/v1')}/{self._score_route}"
         return f"{self._address}/{route(call.endpoint)}"
 
     def body(self, request: ModelRequest) -> dict[str, Any]:
         """The request as this server wants it."""
-        if request.endpoint == "score" and self._settings.score_route != "score":
-            return {
-                "model": request.model,
-                "messages": [{"role": m.role, "content": m.text} for m in request.messages],
-            }
+        if request.endpoint == "score":
+            # an activation would bring all rewards between 0 and 1; earlier keys stand for rewards with it
+            raw = {"use_activation": False} if self._settings.score_route else {}
+            if self._score_route == "score":
+                return request_body(request, raw)
+            messages = [{"role": m.role, "content": m.text} for m in request.messages]
+            return {"model": request.model, "messages": messages, **raw}
         extra: dict[str, Any] = {}
         if request.samples > 1:
             extra["n"] = request.samples

@@ -106,6 +106,8 @@ def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
         print()
     required = set(plugin.model_json_schema().get("required", []))
     for field_name, info in plugin.model_fields.items():
+        if info.exclude:  # it holds what earlier recipes say
+            continue
         default = "required" if field_name in required else f"default {_default_of(info)}"
         say(
             (f"  {field_name}", "bold cyan"), f": {type_in_words(info.annotation)} ", (f"({default})", "dim"),

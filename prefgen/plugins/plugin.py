@@ -41,6 +41,10 @@ class Plugin(BaseModel):
     """Fields of a backend that decide what is said: they stand with the model, not under `run`, and are part
     of keys.
     """
+    moved_to_models: ClassVar[Mapping[str, str]] = {}
+    """{field: the one that holds it where a recipe of an earlier version says it under `run: endpoints:`}: it
+    is part of keys since, and that of such a recipe is not.
+    """
     selector_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that choose responses, `{model: [...]}` among other things: names under `models` are made those
     that rows show.

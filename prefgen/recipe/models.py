@@ -18,6 +18,7 @@ from prefgen.recipe.plugin_code import check_call, placed
 from prefgen.recipe.problems import as_one
 from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe
 from prefgen.recipe.validate import validate_data
+from prefgen.version import notify_renamed
 
 FOR_ALL = "default"
 """The name under `endpoints` of what holds for every model, unless a model is called so."""
@@ -54,6 +55,8 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         [*ModelEntry.model_fields, *content_fields],
     )
     endpoint = _endpoint_of(name, recipe, backend_class)
+    if not all_is_content:
+        endpoint = _with_moved(endpoint, backend_class)
     endpoint_fields = _endpoint_fields(name, endpoint, () if all_is_content else content_fields, loaded)
     location: dict[str, Any] = {}
     if "location" in backend_class.model_fields:
@@ -92,6 +95,19 @@ def _endpoint_of(name: str, recipe: Recipe, backend_class: type[Plugin]) -> Endp
         if key in known_keys
     }
     return Endpoint.model_validate({**for_all, **own.model_dump(exclude_unset=True)})
+
+
+def _with_moved(endpoint: Endpoint, backend_class: type[Plugin]) -> Endpoint:
+    """The endpoint, in which what stands under `models` today has the name that its backend keeps for earlier
+    recipes.
+    """
+    said = endpoint.model_dump(exclude_unset=True)
+    moved = {key: name for key, name in backend_class.moved_to_models.items() if key in said}
+    for key in moved:
+        notify_renamed(f"run: {{endpoints: {{MODEL: {{{key}}}}}}}", f"models: {{MODEL: {{{key}}}}}")
+    if not moved:
+        return endpoint
+    return Endpoint.model_validate({moved.get(key, key): value for key, value in said.items()})
 
 
 def check_endpoints(recipe: Recipe, models: Mapping[str, BuiltModel], loaded: LoadedRecipe) -> None:

@@ -43,7 +43,7 @@ def request_body(
         return {"model": call.model, "input": list(call.inputs)}
     if call.endpoint in ("score", "rank"):
         prompt_text = "\n\n".join(m.text for m in call.messages[:-1])
-        return {"model": call.model, "text_1": prompt_text, "text_2": call.messages[-1].text}
+        return {"model": call.model, "text_1": prompt_text, "text_2": call.messages[-1].text, **extra}
     body: dict[str, Any] = {"model": call.model}
     if call.endpoint == "chat":
         messages = [encode_message(m) for m in call.messages]

@@ -19,6 +19,8 @@ from prefgen.errors import (
     RecipeError,
     RequestFailed,
 )
+from prefgen.recipe.build import build
+from prefgen.recipe.load import recipe_from_data
 from prefgen.transport.request import ModelRequest
 from prefgen.types import user
 from tests.support.recipes import a_recipe, failures_of, run, unused_port
@@ -295,21 +297,12 @@ async def test_nothing_goes_where_a_server_sends_us(tmp_path, server):
     assert isinstance(outcome.stopped, FatalEndpoint) and "127.0.0.1:9" in str(outcome.stopped)
 
 
-@pytest.mark.parametrize(
-    ("route", "data"),
-    [
-        ("score", {"score": 1.5}),
-        ("pooling", {"data": [1.5]}),
-        ("pooling", {"data": [[0.1], [1.5]]}),
-        ("classify", {"probs": [-0.5, 1.5]}),
-    ],
-)
-async def test_a_reward_model_answers_on_the_route_that_its_server_has(tmp_path, server, route, data):
-    server.script = lambda body, _: {
-        "data": [{"index": 0, **data}],
-        "model": "rm",
-        "usage": {"prompt_tokens": 3},
-    }
+def rewards(data):
+    return {"data": [{"index": 0, **data}], "model": "rm", "usage": {"prompt_tokens": 3}}
+
+
+def rated_by_server(server, route):
+    """Two scripted answers that a reward model on `route` rates."""
     recipe = a_recipe(url=server.url, prompts=("One?",), n=2)
     recipe["stages"][1:] = [
         {"sample": {"use": "each", "model": "spoken", "n": 2}},
@@ -320,15 +313,66 @@ async def test_a_reward_model_answers_on_the_route_that_its_server_has(tmp_path,
         "rules": [{"when": "", "say": ["One.", "Two."]}],
         "temperature": 1.0,
     }
-    recipe["run"]["endpoints"]["grader"]["score_route"] = route
+    if route:
+        recipe["models"]["grader"]["score_route"] = route
+    return recipe
 
-    outcome = await run(recipe, tmp_path / "out")
+
+@pytest.mark.parametrize(
+    ("route", "data"),
+    [
+        ("score", {"score": 1.5}),
+        ("pooling", {"data": [1.5]}),
+        ("pooling", {"data": [[0.1], [1.5]]}),
+        ("classify", {"probs": [-0.5, 1.5]}),
+    ],
+)
+async def test_a_reward_model_answers_on_the_route_that_its_server_has(tmp_path, server, route, data):
+    server.script = lambda body, _: rewards(data)
+
+    outcome = await run(rated_by_server(server, route), tmp_path / "out")
 
     assert outcome.complete
     [record] = read_records(tmp_path / "out")
     assert [s.value for s in record.scores] == [1.5, 1.5]
     assert ("text_2" in server.bodies[0]) == (route == "score")
     assert ("messages" in server.bodies[0]) == (route != "score")
+    assert all(body["use_activation"] is False for body in server.bodies)
+
+
+async def test_another_route_asks_for_the_rewards_anew(tmp_path, server):
+    rewarded = {"score": {"score": 1.5}, "classify": {"probs": [-0.5]}}
+    for route, data in rewarded.items():
+        server.script = lambda body, _, data=data: rewards(data)
+        await run(rated_by_server(server, route), tmp_path / route, journal=tmp_path / "calls.sqlite")
+
+    values = [s.value for r in rewarded for record in read_records(tmp_path / r) for s in record.scores]
+    assert values == [1.5, 1.5, -0.5, -0.5]
+
+
+async def test_a_route_where_earlier_recipes_had_it_is_asked_as_it_was(tmp_path, server, capsys):
+    server.script = lambda body, _: rewards({"probs": [0.25]})
+    recipe = rated_by_server(server, None)
+    recipe["run"]["endpoints"]["grader"]["score_route"] = "classify"
+
+    await run(recipe, tmp_path / "out")
+    earlier, without = (
+        build(recipe_from_data(recipe, tmp_path)),
+        build(recipe_from_data(rated_by_server(server, None), tmp_path)),
+    )
+
+    [record] = read_records(tmp_path / "out")
+    assert [s.value for s in record.scores] == [0.25, 0.25]
+    assert not any("use_activation" in body for body in server.bodies)
+    assert earlier.models["grader"].identity == without.models["grader"].identity
+    assert "is called models: {MODEL: {score_route}} now" in capsys.readouterr().err
+
+
+async def test_without_a_route_no_reward_is_asked_for(tmp_path, server):
+    outcome = await run(rated_by_server(server, None), tmp_path / "out")
+
+    assert "give score_route under models: classify or pooling for a chat model" in str(outcome.stopped)
+    assert server.bodies == []
 
 
 @pytest.mark.parametrize("key", ["sk-abc\n", "  sk-abc "])

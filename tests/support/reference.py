@@ -134,6 +134,7 @@ def _section(
     rows = [
         f"| `{name}` | {_default(field)} | {_cell(field.description or '')} |"
         for name, field in model.model_fields.items()
+        if not field.exclude
         if name not in without
     ]
     table = "\n| field | default | |\n|---|---|---|\n" + "\n".join(rows) + "\n" if rows else ""

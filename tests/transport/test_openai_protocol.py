@@ -57,7 +57,7 @@ async def test_a_route_that_gives_several_numbers_is_no_reward(tmp_path, server)
     }
     del recipe["run"]["endpoints"]["writer"]
     recipe["stages"][2:] = [{"judge": {"rm": {"use": "reward_model", "model": "grader"}}}]
-    recipe["run"]["endpoints"]["grader"]["score_route"] = "classify"
+    recipe["models"]["grader"]["score_route"] = "classify"
 
     outcome = await run(recipe, tmp_path / "out")
 

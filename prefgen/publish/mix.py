@@ -78,8 +78,8 @@ def mix(
 ) -> MixManifest:
     """Write `out`/data/preferences/SPLIT-*.parquet and mix.json, and return what that says. Raises
     RecipeError, and leaves `out` as it was; a mix that stood there goes, with its release. Rows that break a
-    rule of `check` go to `bad_rows`. `columns`
-    are names of another kind, in every part; `license` is that of what says none.
+    rule of `check` go to `bad_rows`. `columns` are names of another kind, in every part; `license` is that of
+    what says none.
 
     A prompt, and what is nearly the same, is of one part alone; a pair stands once. `curators` see what was
     drawn, and what they take out is in curated.parquet; `notify` is told what they say.

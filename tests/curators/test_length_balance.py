@@ -45,7 +45,7 @@ def test_no_more_than_half_of_the_pairs_go_unless_told():
         (
             [(300, 100), (105, 100)],
             {"side": "shorter"},
-            "whose chosen side is shorter by more than some ratio",
+            "chosen side is shorter by more than some ratio",
         ),
         ([(100, 100)] * 3, {}, "chosen has 100.0 words on average and rejected 100.0"),
     ],

@@ -25,12 +25,13 @@ NumberedRows = Iterable[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class OpenedRows:
-    """Rows with where each of them stands, whether a simulated model had a part in them, and how many are
-    there of a dataset that is not whole.
+    """Rows with where each of them stands, whether a simulated model had a part in them, whether a run made
+    them, and how many are there of a dataset that is not whole.
     """
 
     rows: NumberedRows
     simulated: bool = False
+    of_run: bool = False
     partial: "Partial | None" = None
 
 
@@ -193,6 +194,7 @@ def check_pairs(
 ) -> "CheckReport":
     """The proof of a dataset; rows that cannot be read at all are broken in their form."""
     from prefgen.dataset.check import Finding
+    from prefgen.dataset.row_relations import PAIR_RELATIONS
 
     bad_rows = BadRows("drop")
     opened = open_rows(bad_rows)
@@ -206,9 +208,19 @@ def check_pairs(
     if opened.partial is not None:
         report.partial = opened.partial.sentence()
         report.notes.insert(0, "what is said of all rows together is said of those that are finished")
+    if opened.of_run and not report.findings.keys().isdisjoint(PAIR_RELATIONS):
+        report.notes.append(_OF_SAME_ANSWERS)
     if not report.rows:
         report.notes.append("there is no row, and nothing is proven of none")
     return report
+
+
+_OF_SAME_ANSWERS = (
+    "pairs of a run that contradict or repeat each other are of records with the same prompt and some of the "
+    "same answers, of which each was judged by itself; `prefgen publish` leaves them out, and so do `export` "
+    "and `mix` with `--on-bad-rows drop`. Where all answers are the same, `use: records` with `on_bad_rows: "
+    "drop` takes them once"
+)
 
 
 def reopening(
@@ -232,6 +244,7 @@ def reopening(
             return OpenedRows(pair_rows(numbered, column_names, bad_rows))
         dataset = pairs.open(bad_rows)
         simulated = dataset.manifest is not None and dataset.manifest.simulated
-        return OpenedRows(dataset.rows, simulated, dataset.partial)
+        of_run = dataset.manifest is not None and bool(dataset.manifest.stage_fingerprints)
+        return OpenedRows(dataset.rows, simulated, of_run, dataset.partial)
 
     return open_rows

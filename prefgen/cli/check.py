@@ -193,8 +193,7 @@ def _write_clean(
 def _print_report(what: str, report: "CheckReport", allowed: Sequence[str]) -> None:
     from prefgen.dataset.pair_rules import RULES
 
-    broken = f"BROKEN in {report.broken_rows:,} of {report.rows:,} rows" if report.rows else "BROKEN, no row"
-    verdict = ("ok", "bold green") if report.passed else (broken, "bold red")
+    verdict = ("ok", "bold green") if report.passed else (_what_is_broken(report), "bold red")
     alarm = ", but see the ALARM" if report.alarms else ""
     if report.partial:
         say((report.partial, "bold"))
@@ -222,3 +221,14 @@ def _print_report(what: str, report: "CheckReport", allowed: Sequence[str]) -> N
         )
     for note in report.notes:
         say(f"  note: {note}", hanging="    ")
+
+
+def _what_is_broken(report: "CheckReport") -> str:
+    """The verdict of pairs that do not pass: how many rows --drop would leave out, and whether that is not
+    enough.
+    """
+    if not report.rows:
+        return "BROKEN, no row"
+    in_rows = f"in {report.broken_rows:,} of {report.rows:,} rows" if report.broken_rows else ""
+    as_a_whole = "as a whole" if report.broken_as_a_whole else ""
+    return f"BROKEN {' and '.join(filter(None, (in_rows, as_a_whole)))}"

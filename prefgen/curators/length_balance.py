@@ -8,6 +8,7 @@ tend to prefer, `side: longer` does the same the other way round.
 """
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -54,7 +55,7 @@ class LengthBalance(Plugin):
                 options.append((_imbalance(kept), ratio))
         best, ratio = min(options, key=lambda option: (option[0], -option[1]), default=(math.inf, 0.0))
         if best >= _imbalance(lengths):
-            return rows
+            return replace(rows, notices=(*rows.notices, self._why_nothing(lengths, side)))
         reason = f"chosen side {side} by more than {ratio:.0%}"
         return rows.dropping(
             {
@@ -62,6 +63,14 @@ class LengthBalance(Plugin):
                 for i, pair_excess in zip(rows.ids(), excess, strict=True)
                 if pair_excess > ratio
             }
+        )
+
+    def _why_nothing(self, lengths: list[tuple[int, int]], side: str) -> str:
+        chosen, rejected = (sum(words) / len(lengths) for words in zip(*lengths, strict=True))
+        return (
+            f"length_balance took nothing: chosen has {chosen:.1f} words on average and rejected "
+            f"{rejected:.1f}, and these come no nearer where pairs go whose chosen side is {side} by more "
+            f"than some ratio, as long as {self.keep:.0%} of the pairs stay (`keep`)"
         )
 
 

@@ -77,10 +77,13 @@ class CheckReport:
     partial: str | None = None
     """How much is there, of a dataset that is not whole yet."""
 
+    broken_as_a_whole: bool = False
+    """Whether a rule is broken that no leaving out of rows mends."""
+
     @property
     def broken_rows(self) -> int:
-        """How many rows are named by a rule that they break."""
-        return len({where for finding in self.findings.values() for where, _ in finding.rows})
+        """How many rows must go, as `check --drop` leaves them out."""
+        return len(self.bad_places)
 
     @property
     def passed(self) -> bool:
@@ -90,6 +93,8 @@ class CheckReport:
         return {
             "passed": self.passed,
             "rows": self.rows,
+            "broken_rows": self.broken_rows,
+            "broken_as_a_whole": self.broken_as_a_whole,
             "prompts": self.prompts,
             "broken": {
                 rule: {
@@ -142,7 +147,7 @@ class _Checker:
         self._relations = RowRelations()
         self._notes = RowNotes()
         self._broken: set[int] = set()
-        """Numbers of the rows that break a rule by themselves."""
+        """Numbers of the rows that must go: first of those that break a rule by themselves."""
         self._chosen_texts: dict[bytes, str] = {}
         self._probed: list[ProbedPair] = []
         self._longer_count = 0
@@ -219,25 +224,13 @@ class _Checker:
         for broken in self._relations.to_leave_out(self._broken) if found else ():
             reasons = self.report.bad_places.setdefault(broken.row.where, [])
             reasons.append(f"{broken.rule}: {broken.found}")
+            self._broken.add(broken.row.number)
 
     def _check_shares(self) -> None:
         report, pairs = self.report, len(self._probed)
         if pairs:
             report.longer_chosen = self._longer_count / pairs
-        if pairs >= LEAST_FOR_SHARES:
-            # an answer that several rules choose for one prompt counts once
-            distinct = {(row.prompt, row.chosen) for row in self._relations.rows}
-            [(key, count)] = Counter(chosen for _, chosen in distinct).most_common(1)
-            report.repeated_chosen_share = count / len(distinct)
-            report.repeated_chosen_text = self._chosen_texts[key]
-            if report.repeated_chosen_share > self._max_repeated_chosen and len(distinct) >= LEAST_FOR_SHARES:
-                found = (
-                    f"one of {count:,} of {len(distinct):,} chosen answers that are "
-                    f"{report.repeated_chosen_text!r}"
-                )
-                report.findings["repeated_chosen"] = Finding(
-                    [(row.where, found) for row in self._relations.rows if row.chosen == key]
-                )
+        self._check_repeated_answer()
         if pairs >= LEAST_FOR_PROBE:
             report.probe_auc = probe_auc(self._probed)
             report.alarms += alarms(self._probed, report.probe_auc, report.longer_chosen)
@@ -245,3 +238,23 @@ class _Checker:
                 report.notes.append("too few prompts for the shortcut probe, which holds some out")
         else:
             report.notes.append(f"{pairs} pairs are too few for the shortcut probe ({LEAST_FOR_PROBE})")
+
+    def _check_repeated_answer(self) -> None:
+        """Whether one answer is chosen too often, among the rows that need not go for another reason."""
+        report, rows = self.report, [row for row in self._relations.rows if row.number not in self._broken]
+        if len(rows) < LEAST_FOR_SHARES:
+            return
+        # an answer that several rules choose for one prompt counts once
+        distinct = {(row.prompt, row.chosen) for row in rows}
+        [(key, count)] = Counter(chosen for _, chosen in distinct).most_common(1)
+        report.repeated_chosen_share = count / len(distinct)
+        report.repeated_chosen_text = self._chosen_texts[key]
+        if report.repeated_chosen_share > self._max_repeated_chosen and len(distinct) >= LEAST_FOR_SHARES:
+            found = (
+                f"one of {count:,} of {len(distinct):,} chosen answers that are "
+                f"{report.repeated_chosen_text!r}"
+            )
+            report.broken_as_a_whole = True
+            report.findings["repeated_chosen"] = Finding(
+                [(row.where, found) for row in rows if row.chosen == key]
+            )

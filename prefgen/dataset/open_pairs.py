@@ -84,7 +84,7 @@ def pair_rows(
     """
 
     def read(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-        return _with_unknown_origins(_without_nan(to_pair_row(row, columns, where)))
+        return with_unknown_origins(to_pair_row(row, columns, where))
 
     return mapped_rows(rows, columns, bad_rows, read)
 
@@ -123,16 +123,13 @@ class Reopening:
         return dataset
 
 
-def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row with None for NaN, which is what pandas makes of an empty cell."""
+def with_unknown_origins(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row, whose source, license and models are unknown where their cells are empty; with None for NaN,
+    which is what pandas makes of an empty cell.
+    """
     nan = {name: None for name, value in row.items() if isinstance(value, float) and value != value}
-    return {**row, **nan} if nan else row
-
-
-def _with_unknown_origins(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row, whose source, license and models are unknown where their cells are empty."""
     empty = {name: "unknown" for name in ORIGIN_COLUMNS if name in row and is_missing(row[name])}
-    return {**row, **empty} if empty else row
+    return {**row, **nan, **empty} if nan or empty else row
 
 
 def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:

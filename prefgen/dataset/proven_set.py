@@ -25,20 +25,30 @@ def proven_set(
     others go to `bad_rows`. The rows are opened twice, since a later one may contradict an earlier one.
     Raises RecipeError for the first bad row, unless `bad_rows` takes it.
     """
-    related, left_out = RowRelations(), set[int]()
-    for number, (where, row) in enumerate(open_rows(bad_rows)):
-        try:
-            turns = proven_turns(row, where, allow)
-        except RecipeError as error:
-            bad_rows.refuse(error, where)
+    left_out = set[int]()
+    for number, where, error in broken_rows(open_rows(bad_rows), allow=allow, relations=relations):
+        if number not in left_out:
             left_out.add(number)
-            continue
-        related.add(number, where, row, *turns)
-    for broken in related.to_leave_out(rules=relations):
-        if broken.row.number not in left_out:
-            left_out.add(broken.row.number)
-            bad_rows.refuse(NotAPair(broken.found, broken.row.where, broken.rule), broken.row.where)
-    del related  # before whoever takes the rows keeps something of them too
+            bad_rows.refuse(error, where)
     for number, entry in enumerate(open_rows(BadRows("drop"))):
         if number not in left_out:
             yield entry
+
+
+def broken_rows(
+    rows: PairRows, *, allow: Collection[str] = (), relations: Collection[str] = RELATIONS
+) -> Iterator[tuple[int, str, RecipeError]]:
+    """(its number, where it stands, what is wrong) of each row that must go: first of those that break a rule
+    by themselves, then of those that break one of `relations` together, which may be named more than once.
+    """
+    related = RowRelations()
+    for number, (where, row) in enumerate(rows):
+        try:
+            turns = proven_turns(row, where, allow)
+        except RecipeError as error:
+            yield number, where, error
+            continue
+        related.add(number, where, row, *turns)
+    for found in related.to_leave_out(rules=relations):
+        where = found.row.where
+        yield found.row.number, where, NotAPair(found.found, where, found.rule)

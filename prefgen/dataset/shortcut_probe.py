@@ -107,7 +107,9 @@ _REMEDIES = {
         "A model trained on these pairs learns to write {habit} answers, whatever they say. Where they are "
         "made: `curate: [{{use: length_balance}}]` after the pair stage drops pairs until both sides are "
         "about equally long, and `pair: {{use: length_tier}}` takes the shortest good answer over the "
-        "longest bad one. Before training: `prefgen train --control length` says what length alone is worth"
+        "longest bad one. Of pairs that are there already: `prefgen mix DATASET -o FOLDER --curate FILE` "
+        "with that `curate:` in FILE. Before training: `prefgen train --control length` says what length "
+        "alone is worth"
     ),
     "format": (
         "A model trained on these pairs learns lines, lists, headings or code, whatever they say. See which "
@@ -117,6 +119,7 @@ _REMEDIES = {
     "the model's name": (
         "One model is nearly always the chosen one, and what is learned is who wrote. Where the pairs are "
         "made: `curate: [{{use: model_balance}}]` after the pair stage, or several answers of each model "
-        "(`sample: {{use: each, n: 4}}`), so that a model also loses to itself"
+        "(`sample: {{use: each, n: 4}}`), so that a model also loses to itself. Of pairs that are there "
+        "already: `prefgen mix DATASET -o FOLDER --curate FILE` with that `curate:` in FILE"
     ),
 }

@@ -25,7 +25,7 @@ from prefgen.publish.mix_curate import curate_rows
 from prefgen.publish.mix_draw import Draw, MixPart, draw_parts
 from prefgen.publish.mix_rows import KeptRow, PartRows, RowStore, read_part
 from prefgen.publish.redaction import harm_lineage
-from prefgen.publish.split_shards import WrittenRelease, write_config
+from prefgen.publish.split_shards import STAGING, WrittenRelease, write_config
 from prefgen.recipe.curators import CuratorList
 from prefgen.storage.atomic_write import atomic_write, display_name
 from prefgen.types import content_id
@@ -77,8 +77,9 @@ def mix(
     notify: Callable[[str], None] = lambda line: None,
 ) -> MixManifest:
     """Write `out`/data/preferences/SPLIT-*.parquet and mix.json, and return what that says. Raises
-    RecipeError, and leaves `out` as it was; rows that break a rule of `check` go to `bad_rows`. `columns`
-    are names of another kind, in every part; `license` is that of what says none.
+    RecipeError, and leaves `out` as it was; a mix that stood there goes, with its release. Rows that break a
+    rule of `check` go to `bad_rows`. `columns` are names of another kind, in every part; `license` is that of
+    what says none.
 
     A prompt, and what is nearly the same, is of one part alone; a pair stands once. `curators` see what was
     drawn, and what they take out is in curated.parquet; `notify` is told what they say.
@@ -98,7 +99,8 @@ def mix(
         finally:
             store.close()
         # of an earlier mix, now that this one is known to come about
-        shutil.rmtree(out / "data", ignore_errors=True)
+        for name in ("data", STAGING):
+            shutil.rmtree(out / name, ignore_errors=True)
         (part_folder / "data").rename(out / "data")
     except BaseException:
         shutil.rmtree(out if is_new else part_folder, ignore_errors=True)

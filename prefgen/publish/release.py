@@ -30,12 +30,9 @@ from prefgen.publish.release_note import RELEASE, read_release_note
 from prefgen.publish.rows import write_rows
 from prefgen.publish.servers import published_manifest
 from prefgen.publish.settings import PublishSettings
-from prefgen.publish.split_shards import WrittenRelease
+from prefgen.publish.split_shards import STAGING, WrittenRelease
 from prefgen.publish.version import tag_of
 from prefgen.storage.atomic_write import atomic_write
-
-STAGING = "release"
-"""The folder in a run's where a release is put together; it stays, to be looked at."""
 
 
 class AlreadyPublished(Exception):

@@ -9,6 +9,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+STAGING = "release"
+"""The folder in a run's, or a mix's, where a release is put together; it stays, to be looked at."""
 ROWS_A_SHARD = 50_000
 ROWS_A_WRITE = 500
 

@@ -6,11 +6,10 @@ with or without `prompt`); `completions` as UltraFeedback writes them; `response
 of texts; KTO's `completion` and `label`; Nectar's ranked `answers`. docs/data.md has the table.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -19,28 +18,36 @@ from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.cells import (
     as_note,
     as_number,
-    as_truth,
     is_list,
     is_missing,
 )
 from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_fields, prompt_messages
 from prefgen.dataset.file_splits import select_split, single_split
 from prefgen.dataset.hub import hub_rows
-from prefgen.dataset.pair import text_of, validated_pair
+from prefgen.dataset.labelled_answers import (
+    LabelledAnswer,
+    labelled_groups,
+    parse_labelled,
+    record_of_labelled,
+)
+from prefgen.dataset.open_pairs import with_unknown_origins
+from prefgen.dataset.pair import NotAPair, text_of, validated_pair
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
+from prefgen.dataset.proven_set import broken_rows
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import holds_run, is_release, read_records
+from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful, source_digests
-from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
+from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.tables import BadRow
 from prefgen.transport.openai_protocol import encode_message
-from prefgen.types import Message, Pair, Prompt, Record, Response, Score
+from prefgen.types import Pair, Prompt, Record, Response, Score
 
 
 @source("records")
@@ -65,7 +72,11 @@ class Records(Plugin):
     )
     license: str = Field(default="unknown", description="The license of what does not say its own.")
     keep_columns: tuple[str, ...] = KEEP_COLUMNS_FIELD
-    on_bad_rows: OnBadRows = ON_BAD_ROWS_FIELD
+    on_bad_rows: OnBadRows = Field(
+        default="fail",
+        description="A row that cannot be read: stop, or leave it out, with every pair that `prefgen check "
+        "--drop` would leave out and what has the answers of an earlier row (bad_rows.jsonl lists them).",
+    )
     limit: int | None = Field(default=None, ge=1, description="Only the first records.")
 
     def read(self, folder: Path) -> Iterator[Record | BadRow]:
@@ -91,48 +102,108 @@ class Records(Plugin):
             return
         name = local.name if local.exists() else self.path
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
-        if local.exists():
-            has_pairs_alone = is_release(local) and self.config is None
-            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(
-                local / "data" / "preferences" if has_pairs_alone else local,
-                self.path,
-                bad_rows,
-                config=self.config,
-            )
-            if local.is_dir() or "split" in self.model_fields_set:
-                rows = select_split(iter(rows), self.split, self.path)
-            else:
-                rows = single_split(iter(rows))
+        rows = self._open(local, bad_rows)
+        if self.on_bad_rows == "drop":
+            looked_at, broken = self._broken_pairs(self._open(local, BadRows("drop")), provenance.defaults)
+            found = self._records_from_rows(islice(rows, looked_at), provenance, bad_rows, broken)
+            yield from _each_once(found, bad_rows)
         else:
-            hub = hub_rows(self.path, self.config, self.split, self.revision)
-            rows = ((f"{self.path} row {i}", row) for i, row in enumerate(hub))
-        yield from self._records_from_rows(rows, provenance, bad_rows)
+            yield from (record for _, record in self._records_from_rows(rows, provenance, bad_rows, {}))
         provenance.check_columns(self.path)
 
+    def _open(self, local: Path, bad_rows: BadRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The rows of the file, folder or Hub dataset."""
+        if not local.exists():
+            hub = hub_rows(self.path, self.config, self.split, self.revision)
+            return ((f"{self.path} row {i}", row) for i, row in enumerate(hub))
+        has_pairs_alone = is_release(local) and self.config is None
+        folder = local / "data" / "preferences" if has_pairs_alone else local
+        rows = read_rows(folder, self.path, bad_rows, config=self.config)
+        if local.is_dir() or "split" in self.model_fields_set:
+            return select_split(iter(rows), self.split, self.path)
+        return single_split(iter(rows))
+
+    def _broken_pairs(
+        self, rows: Iterable[tuple[str, Mapping[str, Any]]], defaults: Mapping[str, Any]
+    ) -> tuple[int | None, dict[str, RecipeError]]:
+        """(how many rows were looked at, what is wrong by the place of a row) of pairs that `prefgen check`
+        would leave out. With a `limit` no more rows are looked at than it takes, all (None) otherwise.
+        """
+        counter, provenance = OccurrenceCounter(), Provenance(defaults, self.keep_columns)
+        looked_at, broken = 0, dict[str, RecipeError]()
+
+        def pairs() -> Iterator[tuple[str, Mapping[str, Any]]]:
+            nonlocal looked_at
+            records = 0
+            for where, given in rows:
+                looked_at += 1
+                try:
+                    row, found = self._read_row(given, where, counter, provenance)
+                except RecipeError:
+                    continue  # which is said when it is read again
+                if isinstance(found, Record):
+                    if found.pairs:
+                        yield where, with_unknown_origins(row)
+                    records += where not in broken
+                if records == self.limit:
+                    return
+
+        for _, where, error in broken_rows(pairs(), relations=PAIR_RELATIONS):
+            broken.setdefault(where, error)
+        return (None if self.limit is None else looked_at), broken
+
     def _records_from_rows(
-        self, rows: Iterable[tuple[str, Mapping[str, Any]]], provenance: Provenance, bad_rows: BadRows
-    ) -> Iterator[Record]:
+        self,
+        rows: Iterable[tuple[str, Mapping[str, Any]]],
+        provenance: Provenance,
+        bad_rows: BadRows,
+        broken: Mapping[str, RecipeError],
+    ) -> Iterator[tuple[str, Record]]:
+        """Records, and where each stands; the rows whose places are in `broken` are bad."""
         counter = OccurrenceCounter()
 
-        def read(given: Mapping[str, Any], where: str) -> Record | _KtoRow:
-            kept = {name: given[name] for name in self.keep_columns if name in given}
-            if _is_ranked(given, self.columns, where):
-                given = {name: value for name, value in given.items() if name != "turns"}  # of Nectar
-                row = {**kept, **to_pair_row(given, self.columns, where)}
-                return _parse_ranked(row, where, counter, provenance)
-            row = {**kept, **to_pair_row(given, self.columns, where)}
-            if "chosen" not in row and "completion" in row and "label" in row:
-                return _parse_kto(row, where, provenance)
-            return _parse_record(row, where, counter, provenance, self.columns)
+        def read(given: Mapping[str, Any], where: str) -> Record | LabelledAnswer:
+            if where in broken:
+                raise broken[where]
+            return self._read_row(given, where, counter, provenance)[1]
 
-        kto_rows: list[_KtoRow] = []
-        for _, found in mapped_rows(rows, self.columns, bad_rows, read):
+        labelled: list[LabelledAnswer] = []
+        for where, found in mapped_rows(rows, self.columns, bad_rows, read):
             if isinstance(found, Record):
-                yield found
+                yield where, found
             else:
-                kto_rows.append(found)
-        for group in _kto_groups(kto_rows, bad_rows):
-            yield _record_of_kto(group, counter)
+                labelled.append(found)
+        for group in labelled_groups(labelled, bad_rows):
+            yield group[0].where, record_of_labelled(group, counter)
+
+    def _read_row(
+        self, given: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
+    ) -> tuple[Mapping[str, Any], Record | LabelledAnswer]:
+        """(the row under known names, what it holds). Raises RecipeError."""
+        kept = {name: given[name] for name in self.keep_columns if name in given}
+        if _is_ranked(given, self.columns, where):
+            given = {name: value for name, value in given.items() if name != "turns"}  # of Nectar
+            row = {**kept, **to_pair_row(given, self.columns, where)}
+            return row, _parse_ranked(row, where, counter, provenance)
+        row = {**kept, **to_pair_row(given, self.columns, where)}
+        if "chosen" not in row and "completion" in row and "label" in row:
+            return row, parse_labelled(row, where, provenance)
+        return row, _parse_record(row, where, counter, provenance, self.columns)
+
+
+def _each_once(records: Iterable[tuple[str, Record]], bad_rows: BadRows) -> Iterator[Record]:
+    """The records, each with other answers or another prompt: what stands twice would be judged twice, and
+    make its pairs twice. The later ones go to `bad_rows`.
+    """
+    places: dict[tuple[bytes, frozenset[bytes]], str] = {}
+    for where, record in records:
+        asked = turns_key([encode_message(message) for message in record.prompt.messages])
+        answers = (turns_key([encode_message(m) for m in r.messages]) for r in record.responses)
+        first = places.setdefault((asked, frozenset(answers)), where)
+        if first == where:
+            yield record
+        else:
+            bad_rows.refuse(NotAPair(f"the same answers stand before ({first})", where, "twice"), where)
 
 
 def _is_ranked(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> bool:
@@ -162,65 +233,6 @@ def _parse_ranked(
         )
         responses.append(response)
     return Record(prompt=asked, responses=tuple(responses), scores=tuple(scores))
-
-
-class _KtoRow(NamedTuple):
-    """A row of KTO, which is part of a record: that of its conversation, where source, license and tools are
-    one."""
-
-    messages: tuple[Message, ...]
-    fields: Mapping[str, Any]
-    completion: Any
-    label: bool
-    where: str
-    asked: tuple[str, str]
-    """Of its conversation and tools."""
-    answer: bytes
-
-    @property
-    def group(self) -> tuple[Any, ...]:
-        return *self.asked, self.fields.get("source"), self.fields.get("license")
-
-
-def _parse_kto(row: Mapping[str, Any], where: str, provenance: Provenance) -> _KtoRow:
-    """Raises RecipeError for a row whose prompt, answer or label cannot be read."""
-    label = as_truth(row["label"], "label", where)
-    response = parse_response("", row["completion"], where, sample=0)
-    messages = prompt_messages(row, {}, where, beside_answers=True)
-    fields = prompt_fields(row, {}, provenance, where)
-    asked = Prompt.of(messages).id, json.dumps(fields.get("tools"), sort_keys=True, default=str)
-    answer = turns_key([encode_message(message) for message in response.messages])
-    return _KtoRow(messages, fields, row["completion"], label, where, asked, answer)
-
-
-def _kto_groups(rows: Sequence[_KtoRow], bad_rows: BadRows) -> Iterable[Sequence[_KtoRow]]:
-    """The rows of each record, an answer with its label once; those that label one answer in two ways go to
-    `bad_rows`.
-    """
-    labels: dict[Any, dict[bool, _KtoRow]] = {}
-    for row in rows:
-        labels.setdefault((row.asked, row.answer), {}).setdefault(row.label, row)
-    groups: dict[Any, dict[bytes, _KtoRow]] = {}
-    for row in rows:
-        other = labels[row.asked, row.answer].get(not row.label)
-        if other is None:
-            groups.setdefault(row.group, {}).setdefault(row.answer, row)
-        else:
-            found = f"the label of an answer is {row.label}, and at {other.where} it is {other.label}"
-            bad_rows.refuse(RecipeError(found, row.where), row.where)
-    return [list(group.values()) for group in groups.values()]
-
-
-def _record_of_kto(group: Sequence[_KtoRow], counter: OccurrenceCounter) -> Record:
-    prompt = counter.prompt(group[0].messages, origin="imported", **group[0].fields)
-    responses = [
-        parse_response(prompt.id, row.completion, row.where, sample=i) for i, row in enumerate(group)
-    ]
-    scores = [
-        Score(response_id=r.id, aspect="label", value=float(row.label), scale=(0, 1), judge="imported")
-        for r, row in zip(responses, group, strict=True)
-    ]
-    return Record(prompt=prompt, responses=tuple(responses), scores=tuple(scores))
 
 
 def _prompt_of(

@@ -37,6 +37,33 @@ def test_no_more_than_half_of_the_pairs_go_unless_told():
     assert curator("length_balance", keep=0.2).curate(table).rows.num_rows == 2
 
 
+@pytest.mark.parametrize(
+    ("lengths", "fields", "said"),
+    [
+        ([(125, 100)] * 4, {}, "chosen has 125.0 words on average and rejected 100.0"),
+        ([(125, 100)] * 4, {"keep": 0.9}, "as long as 90% of the pairs stay"),
+        (
+            [(300, 100), (105, 100)],
+            {"side": "shorter"},
+            "chosen side is shorter by more than some ratio",
+        ),
+        ([(100, 100)] * 3, {}, "chosen has 100.0 words on average and rejected 100.0"),
+    ],
+)
+def test_where_it_takes_nothing_it_says_why(lengths, fields, said):
+    left = curator("length_balance", **fields).curate(pairs(lengths))
+
+    assert left.rows.num_rows == len(lengths)
+    [notice] = left.notices
+    assert notice.startswith("length_balance took nothing: ") and said in notice
+
+
+def test_where_it_takes_something_its_reasons_say_enough():
+    left = curator("length_balance").curate(pairs([(300, 100), (105, 100), (95, 100), (100, 100)]))
+
+    assert left.dropped and not left.notices
+
+
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(1, 400)), min_size=1, max_size=40))
 def test_balance_is_never_made_worse_and_the_set_never_emptied(lengths):
     table = pairs(lengths)

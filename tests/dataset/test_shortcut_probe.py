@@ -93,6 +93,8 @@ def test_an_alarm_names_what_tells_the_sides_apart_and_a_way_out():
         assert f"use: {remedy}" in alarm
         role = "pairer" if remedy == "length_tier" else "curator"
         assert remedy in list_plugin_names(role), "what is advised is there"
+    for alarm in (length, model):  # which people also have who made nothing
+        assert "`prefgen mix DATASET -o FOLDER --curate FILE` with that `curate:` in FILE" in alarm
     assert rung(pairs(lambda number: [noise[number], noise[-number]], count=600)) == []
 
 

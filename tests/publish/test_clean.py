@@ -109,3 +109,47 @@ def test_an_empty_file_proves_nothing(tmp_path):
         "there is no row"
         in json.loads(prefgen("check", "a.jsonl", "--json", cwd=tmp_path).stdout)["notes"][-1]
     )
+
+
+def numbered(count, first=0, **changes):
+    return [
+        {"prompt": f"Is {i} a number?", "chosen": f"Yes, {i} is.", "rejected": f"No {i}", **changes}
+        for i in range(first, first + count)
+    ]
+
+
+SAID = [
+    # an answer that is repeated through rows that are bad anyway
+    ([*numbered(30), *numbered(10, 30, chosen="Yes", rejected="yes")], "in 10 of 40 rows", True),
+    ([*numbered(30), *[GOOD] * 10], "in 9 of 40 rows", True),
+    # a row that breaks three rules is one row, and one that a bad row contradicts is none
+    ([*numbered(30), {**GOOD, "rejected": ""}, {**GOOD, "rejected": ""}], "in 2 of 32 rows", True),
+    (
+        [*numbered(30), GOOD, {**GOOD, "chosen": "The Alps.", "rejected": "The Rhine.", "margin": -1}],
+        "in 1 of 32 rows",
+        True,
+    ),
+    # one that is repeated though nothing else is wrong, which bad rows neither hide nor stand for
+    (numbered(30, chosen="Yes"), "as a whole", False),
+    ([*numbered(30, chosen="Yes"), {**GOOD, "rejected": ""}], "in 1 of 31 rows and as a whole", False),
+    (
+        [*numbered(28), *numbered(2, 28, chosen="Yes"), *numbered(30, 30, rejected="")],
+        "in 30 of 60 rows and as a whole",
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "said", "is_mended"), SAID)
+def test_as_many_rows_are_called_broken_as_go(tmp_path, rows, said, is_mended):
+    dataset(tmp_path / "a.jsonl", *rows)
+
+    shown = prefgen("check", "a.jsonl", cwd=tmp_path).stdout
+    done = prefgen("check", "a.jsonl", "--drop", "-o", "clean", cwd=tmp_path)
+
+    verdict = shown.partition(":")[2].partition(":")[0].partition(", but")[0]
+    assert verdict == f" BROKEN {said}"
+    assert done.returncode == (0 if is_mended else 4)
+    if is_mended:
+        went = len({row["where"] for row in lines(tmp_path / "clean" / "bad_rows.jsonl")})
+        assert f"in {went} of" in said and f"; {went} rows were left out" in done.stderr

@@ -92,6 +92,23 @@ def test_the_command_of_the_card_gives_the_same_release(tmp_path):
     assert dry(tmp_path).content_hash == first.content_hash
 
 
+def test_a_mix_that_is_written_anew_leaves_no_release_of_the_earlier_one(tmp_path):
+    dataset(tmp_path / "one.jsonl", pairs("A", 30, "rain"))
+    mixed(tmp_path, "one.jsonl")
+    release = dry(tmp_path)
+    with pytest.raises(RecipeError, match="31 are wanted"):
+        mixed(tmp_path, "one.jsonl:31")
+    assert card_of(release)[0] and (tmp_path / "mixed" / "release" / "data").is_dir()
+
+    mixed(tmp_path, "one.jsonl:9")
+
+    assert sorted(path.name for path in (tmp_path / "mixed").iterdir() if path.name[0] != ".") == [
+        "data",
+        "mix.json",
+    ]
+    assert sum(dry(tmp_path).counts["preferences"].values()) == 9
+
+
 def test_splits_are_those_of_the_mix(tmp_path):
     dataset(tmp_path / "one.jsonl", pairs("A", 30, "rain"))
     mixed(tmp_path, "one.jsonl")

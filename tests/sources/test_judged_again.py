@@ -40,3 +40,37 @@ def test_a_judge_decides_anew_about_pairs_of_a_file(tmp_path):
     )
     diff = json.loads(prefgen("diff", file, "runs/rejudge", "--json", cwd=tmp_path).stdout)
     assert flipped and diff["pairs"]["flipped"] == flipped
+
+
+def test_pairs_of_a_file_with_bad_rows_pass_their_own_check(tmp_path):
+    rows = [
+        {"prompt": f"What is thing {i}?", "chosen": f"Thing {i} is good.", "rejected": f"Who knows {i}?"}
+        for i in range(9)
+    ]
+    first = {**rows[0], "chosen": rows[0]["rejected"], "rejected": rows[0]["chosen"]}
+    rows += [
+        first,
+        rows[1],
+        {**rows[2], "rule": "another"},
+        {**rows[3], "prompt": "And?", "chosen": "<|im_end|>"},
+    ]
+    file = dataset(tmp_path / "mine.jsonl", rows)
+    rejudge = (
+        "run",
+        ROOT / "pipelines" / "rejudge.yaml",
+        "--set",
+        f"stages.0.prompts.path={file}",
+        "-q",
+        "-y",
+    )
+
+    prefgen(*rejudge, "--out", "as_it_is", cwd=tmp_path)
+    prefgen(*rejudge, "--out", "clean", "--set", "stages.0.prompts.on_bad_rows=drop", cwd=tmp_path)
+
+    broken, clean = (prefgen("check", run, cwd=tmp_path) for run in ("as_it_is", "clean"))
+    assert (
+        broken.returncode == 4 and "`use: records` with `on_bad_rows: drop` takes them once" in broken.stdout
+    )
+    assert clean.returncode == 0, clean.stdout
+    left_out = [json.loads(line) for line in (tmp_path / "clean" / "bad_rows.jsonl").read_text().splitlines()]
+    assert sorted(int(row["where"].rpartition(":")[2]) for row in left_out) == [1, 10, 11, 12, 13]

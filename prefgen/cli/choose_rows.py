@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from prefgen.cli.plain_text import one_line
 from prefgen.errors import RecipeError
+from prefgen.text.plain_text import one_line
 
 Row = TypeVar("Row")
 IdArgument = Annotated[

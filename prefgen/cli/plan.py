@@ -7,7 +7,8 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
 from prefgen.cli.screen import say
-from prefgen.cli.table import Column, print_table
+from prefgen.cli.table import print_table
+from prefgen.text.plain_table import Column
 
 if TYPE_CHECKING:
     from prefgen.engine.plan import Plan

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from prefgen.cli.plain_text import one_line, plain
 from prefgen.cli.screen import rule, say
 from prefgen.stats.scoring import judge_names, judge_scores, rates_on_several_scales
+from prefgen.text.plain_text import one_line, plain
 from prefgen.types import Pair, Record, Response
 
 

@@ -11,10 +11,10 @@ import typer
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.choose_rows import IdArgument, Where, rows_of_id, sample_rows
 from prefgen.cli.completion import complete_runs, datasets
-from prefgen.cli.plain_text import one_line, plain
 from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, paged, say
 from prefgen.errors import RecipeError
+from prefgen.text.plain_text import one_line, plain
 
 if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest

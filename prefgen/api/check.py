@@ -14,6 +14,7 @@ from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.dataset.check import CheckReport, Truncation
+    from prefgen.dataset.pair_formats import ColumnNames
     from prefgen.dataset.partial import Partial
     from prefgen.publish.settings import PublishSettings
     from prefgen.recipe.load import LoadedRecipe
@@ -63,7 +64,7 @@ def check(
     config: str | None = None,
     revision: str | None = None,
     max_repeated_chosen: float = 0.05,
-    columns: Sequence[str] = (),
+    columns: "ColumnNames" = (),
     allow: Sequence[str] = (),
     tokenizer: str | None = None,
     max_length: int = 1024,
@@ -71,8 +72,9 @@ def check(
     connect: bool = False,
 ) -> "CheckReport | RecipeCheck | ConstitutionCheck":
     """Prove the invariants of a preference dataset (a run or its Result, a file, a name on the Hub), or look
-    at a recipe or a constitution without running it. `passed` says whether all holds. `connect` also finds
-    out whether the servers of a recipe answer, without asking a model. Raises RecipeError.
+    at a recipe or a constitution without running it. `passed` says whether all holds. `columns` are names of
+    another kind, {"chosen": "winner"}. `connect` also finds out whether the servers of a recipe answer,
+    without asking a model. Raises RecipeError.
     """
     if isinstance(what, Mapping):
         from prefgen.recipe.load import recipe_from_data
@@ -212,7 +214,7 @@ def check_pairs(
 
 
 def reopening(
-    what: str, split: str | None, config: str | None, revision: str | None, columns: Sequence[str]
+    what: str, split: str | None, config: str | None, revision: str | None, columns: "ColumnNames"
 ) -> Callable[[BadRows], OpenedRows]:
     """Opens the rows as often as it is called, with where each of them stands: the same each time. A row that
     cannot be read goes to the bad rows that it is called with.

@@ -10,6 +10,7 @@ import prefgen
 from prefgen.errors import EndpointDown
 from tests.support.cli import prefgen as command_line
 from tests.support.cli import prefgen_here
+from tests.support.export import dataset
 from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe, unused_port
 
@@ -96,3 +97,24 @@ def test_train_says_what_is_wrong_before_anything_is_trained(places):
         prefgen.train(result, "base", controls=["shufled"])
     with pytest.raises(prefgen.RecipeError, match="which model"):
         prefgen.train([result])
+
+
+def test_columns_are_given_as_words_or_by_their_names(tmp_path):
+    rows = [{"q": f"Why {i}?", "yes": f"So {i}.", "no": f"Never {i}."} for i in range(3)]
+    theirs = dataset(tmp_path / "theirs.jsonl", rows)
+    names = {"prompt": "q", "chosen": "yes", "rejected": "no"}
+    words = [f"{ours}={column}" for ours, column in names.items()]
+
+    by_names, by_words = (prefgen.check(theirs, columns=columns) for columns in (names, words))
+
+    assert by_names.passed and by_names.as_json() == by_words.as_json()
+    assert prefgen.diff(theirs, theirs, columns=names).pairs["kept"] == 3
+    assert prefgen.check(theirs, columns={**names, "chosen": "no"}).passed is False
+
+
+@pytest.mark.parametrize("columns", [{"prompt": ""}, {"prompt": 3}, {"": "q"}, ["prompt"], "prompt"])
+def test_columns_that_are_no_names_are_said(tmp_path, columns):
+    theirs = dataset(tmp_path / "theirs.jsonl", [{"q": "Why?", "chosen": "a", "rejected": "b"}])
+
+    with pytest.raises(prefgen.RecipeError, match="such as .*chosen.*, found '(prompt)?'"):
+        prefgen.check(theirs, columns=columns)

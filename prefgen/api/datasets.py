@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,9 +32,14 @@ def diff(before: str | os.PathLike[str], after: str | os.PathLike[str], *, colum
 
 
 def open_to_compare(names: Sequence[str], columns: ColumnNames) -> list[PairDataset]:
-    """The datasets, also those that are not whole yet; `columns` are for what is none of prefgen's."""
+    """The datasets under these names, also those that are not whole yet; `columns` are for
+    what is none of prefgen's.
+    """
     given = parse_columns(columns)
-    return [open_pairs(name, columns=foreign_columns(name, given), partial=True) for name in names]
+    return [
+        replace(open_pairs(name, columns=foreign_columns(name, given), partial=True), name=name)
+        for name in names
+    ]
 
 
 def publish(

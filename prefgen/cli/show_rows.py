@@ -12,7 +12,7 @@ from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.choose_rows import IdArgument, Where, rows_of_id, sample_rows
 from prefgen.cli.completion import complete_runs, datasets
 from prefgen.cli.say_partial import say_partial
-from prefgen.cli.screen import NoPagerOption, paged, say
+from prefgen.cli.screen import NoPagerOption, paged, rule, say, say_lines
 from prefgen.errors import RecipeError
 from prefgen.text.plain_text import one_line, plain
 
@@ -53,7 +53,7 @@ def records(
     as_json: AsJsonOption = False,
 ) -> None:
     """Records of a run: prompts, answers, scores, rationales, pairs."""
-    from prefgen.cli.records import print_record
+    from prefgen.api.record_lines import record_lines
     from prefgen.dataset.read_run import open_run
     from prefgen.dataset.serialize import pair_id
 
@@ -74,7 +74,8 @@ def records(
             if as_json:
                 print(record.model_dump_json())
             else:
-                print_record(record)
+                rule()
+                say_lines(record_lines(record))
 
 
 def pairs(

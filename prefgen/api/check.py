@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from prefgen.api.options import allowed_rules
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
 from prefgen.text.said_lines import Line, as_html, as_text, line
@@ -121,17 +122,14 @@ def check(
 
         return check_recipe(load_recipe(path), name=str(path), connect=connect)
     from prefgen.dataset.check import check_rows
-    from prefgen.dataset.pair_rules import ALLOWABLE
 
-    for rule in allow:
-        if rule not in (*ALLOWABLE, "redacted"):
-            raise RecipeError(f"allow: {rule!r} is none of {', '.join((*ALLOWABLE, 'redacted'))}")
+    rules = allowed_rules(allow, ("redacted",))
     truncation = truncation_of(tokenizer, max_length)
     return check_pairs(
         os.fspath(what),
         reopening(os.fspath(what), split, config, revision, columns),
         lambda rows: check_rows(
-            rows, max_repeated_chosen=max_repeated_chosen, allow=tuple(allow), truncation=truncation,
+            rows, max_repeated_chosen=max_repeated_chosen, allow=rules, truncation=truncation,
             most_longer=most_longer,
         ),
     )  # fmt: skip

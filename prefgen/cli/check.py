@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption, allowed_rules
+from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption
 from prefgen.cli.check_recipe import check_constitution, check_recipe
 from prefgen.cli.completion import checkable
 from prefgen.cli.screen import say_lines
@@ -105,6 +105,7 @@ def command(
     constitution without running it.
     """
     from prefgen.api.check import check_pairs, kind_of, reopening, truncation_of
+    from prefgen.api.options import allowed_rules
     from prefgen.cli.failures import end_with
     from prefgen.dataset.check_words import report_lines
     from prefgen.errors import PrefgenError
@@ -130,7 +131,7 @@ def command(
         raise typer.BadParameter("--drop and --out NEW_FOLDER belong together")
 
     open_rows = reopening(what, split, config, revision, columns)
-    rules = allowed_rules(allow, truncated=allow_truncated, others=("redacted",))
+    rules = (*allowed_rules(allow, ("redacted",)), *(("truncated",) if allow_truncated else ()))
     truncation = truncation_of(tokenizer, max_length)
 
     def check(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> "CheckReport":

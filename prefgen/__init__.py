@@ -14,6 +14,9 @@ from prefgen.version import __version__, notify_renamed
 if TYPE_CHECKING:
     from prefgen.api.check import check
     from prefgen.api.datasets import diff, publish
+    from prefgen.api.export import export
+    from prefgen.api.mix import mix
+    from prefgen.api.pairs import pairs
     from prefgen.api.recipes import plan, preview
     from prefgen.api.result import Result
     from prefgen.api.run import arun, run
@@ -53,6 +56,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "api.check": ("check",),
     "api.datasets": ("diff",),
+    "api.export": ("export",),
+    "api.mix": ("mix",),
+    "api.pairs": ("pairs",),
     "api.recipes": ("plan", "preview"),
     "api.result": ("Result",),
     "api.run": ("arun", "run"),
@@ -119,11 +125,14 @@ __all__ = [
     "check",
     "curator",
     "diff",
+    "export",
     "filter",
     "gather",
     "gather_settled",
     "judge",
+    "mix",
     "pairer",
+    "pairs",
     "plan",
     "preview",
     "publish",

@@ -4,16 +4,19 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from prefgen.api.options import allowed_rules
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
+from prefgen.text.said_lines import Line, as_html, as_text, line
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.dataset.check import CheckReport, Truncation
+    from prefgen.dataset.pair_formats import ColumnNames
     from prefgen.dataset.partial import Partial
     from prefgen.publish.settings import PublishSettings
     from prefgen.recipe.load import LoadedRecipe
@@ -35,26 +38,57 @@ class OpenedRows:
     partial: "Partial | None" = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecipeCheck:
-    """A recipe that can be run: (label, identity) of its stages, and what is worth knowing before."""
+    """A recipe that can be run: (label, identity) of its stages, and what is worth knowing before. `name` is
+    its file's, or its own where it is none.
+    """
 
     identities: Sequence[tuple[str, str]]
     warnings: Sequence[str]
     passed: bool = True
+    name: str = ""
+    models: int = 0
+
+    def lines(self) -> Iterator[Line]:
+        """The verdict, and the warnings."""
+        counts = f", {len(self.identities)} stages, {self.models} models"
+        yield line(f"{self.name}: ", ("ok", "bold green"), counts)
+        for warning in self.warnings:
+            yield line(("warning", "yellow"), f": {warning}", indent="  ", hanging="  ")
+
+    def __repr__(self) -> str:
+        return as_text(self.lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.lines())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConstitutionCheck:
     """A constitution, and what is the matter with it."""
 
     name: str
     principles: int
     findings: Sequence[str]
+    file: str = ""
 
     @property
     def passed(self) -> bool:
         return not self.findings
+
+    def lines(self) -> Iterator[Line]:
+        """The verdict, and what is the matter."""
+        verdict = ("ok", "bold green") if self.passed else ("BROKEN", "bold red")
+        yield line(f"{self.file}: ", verdict, f": {self.name}, {self.principles} principles")
+        for problem in self.findings:
+            yield line(problem, indent="  ", hanging="  ")
+
+    def __repr__(self) -> str:
+        return as_text(self.lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.lines())
 
 
 def check(
@@ -64,7 +98,7 @@ def check(
     config: str | None = None,
     revision: str | None = None,
     max_repeated_chosen: float = 0.05,
-    columns: Sequence[str] = (),
+    columns: "ColumnNames" = (),
     allow: Sequence[str] = (),
     tokenizer: str | None = None,
     max_length: int = 1024,
@@ -72,8 +106,9 @@ def check(
     connect: bool = False,
 ) -> "CheckReport | RecipeCheck | ConstitutionCheck":
     """Prove the invariants of a preference dataset (a run or its Result, a file, a name on the Hub), or look
-    at a recipe or a constitution without running it. `passed` says whether all holds. `connect` also finds
-    out whether the servers of a recipe answer, without asking a model. Raises RecipeError.
+    at a recipe or a constitution without running it. `passed` says whether all holds. `columns` are names of
+    another kind, {"chosen": "winner"}. `connect` also finds out whether the servers of a recipe answer,
+    without asking a model. Raises RecipeError.
     """
     if isinstance(what, Mapping):
         from prefgen.recipe.load import recipe_from_data
@@ -86,18 +121,16 @@ def check(
     if kind == "recipe":
         from prefgen.recipe.load import load_recipe
 
-        return check_recipe(load_recipe(path), connect=connect)
+        return check_recipe(load_recipe(path), name=str(path), connect=connect)
     from prefgen.dataset.check import check_rows
-    from prefgen.dataset.pair_rules import ALLOWABLE
 
-    for rule in allow:
-        if rule not in (*ALLOWABLE, "redacted"):
-            raise RecipeError(f"allow: {rule!r} is none of {', '.join((*ALLOWABLE, 'redacted'))}")
+    rules = allowed_rules(allow, ("redacted",))
     truncation = truncation_of(tokenizer, max_length)
     return check_pairs(
+        os.fspath(what),
         reopening(os.fspath(what), split, config, revision, columns),
         lambda rows: check_rows(
-            rows, max_repeated_chosen=max_repeated_chosen, allow=tuple(allow), truncation=truncation,
+            rows, max_repeated_chosen=max_repeated_chosen, allow=rules, truncation=truncation,
             most_longer=most_longer,
         ),
     )  # fmt: skip
@@ -133,12 +166,15 @@ def check_constitution(path: Path) -> ConstitutionCheck:
 
     constitution = read_constitution(path)
     findings = tuple(constitution_findings(constitution))
-    return ConstitutionCheck(constitution.name, len(constitution.principles), findings)
+    return ConstitutionCheck(constitution.name, len(constitution.principles), findings, str(path))
 
 
-def check_recipe(loaded: "LoadedRecipe", *, plugins: bool = True, connect: bool = False) -> RecipeCheck:
+def check_recipe(
+    loaded: "LoadedRecipe", *, name: str = "", plugins: bool = True, connect: bool = False
+) -> RecipeCheck:
     """Build what a recipe says and read its first prompts, without running it; `connect` also looks whether
-    its servers answer. Raises RecipeError, or RecipeErrors where several things are wrong.
+    its servers answer, and `name` is that of its file. Raises RecipeError, or RecipeErrors where
+    several things are wrong.
     """
     from prefgen.recipe.build import build
 
@@ -149,7 +185,10 @@ def check_recipe(loaded: "LoadedRecipe", *, plugins: bool = True, connect: bool 
         from prefgen.engine.connect import check_servers
 
         wait_for(lambda: check_servers(pipeline))
-    return RecipeCheck(tuple(pipeline.identities), tuple(pipeline.warnings))
+    return RecipeCheck(
+        tuple(pipeline.identities), tuple(pipeline.warnings), name=name or pipeline.recipe.name,
+        models=len(loaded.data.get("models") or {}),
+    )  # fmt: skip
 
 
 def parse_sections(loaded: "LoadedRecipe") -> "tuple[PublishSettings | None, TrainSettings | None]":
@@ -189,6 +228,7 @@ def truncation_of(tokenizer: str | None, max_length: int) -> "Truncation | None"
 
 
 def check_pairs(
+    name: str,
     open_rows: Callable[[BadRows], OpenedRows],
     check: Callable[[NumberedRows], "CheckReport"],
 ) -> "CheckReport":
@@ -199,6 +239,7 @@ def check_pairs(
     bad_rows = BadRows("drop")
     opened = open_rows(bad_rows)
     report = check(opened.rows)
+    report.name = name
     if bad_rows.rows:
         report.rows += len(bad_rows.rows)
         report.findings.setdefault("form", Finding()).rows += [(r.where, r.reason) for r in bad_rows.rows]
@@ -224,7 +265,7 @@ _OF_SAME_ANSWERS = (
 
 
 def reopening(
-    what: str, split: str | None, config: str | None, revision: str | None, columns: Sequence[str]
+    what: str, split: str | None, config: str | None, revision: str | None, columns: "ColumnNames"
 ) -> Callable[[BadRows], OpenedRows]:
     """Opens the rows as often as it is called, with where each of them stands: the same each time. A row that
     cannot be read goes to the bad rows that it is called with.

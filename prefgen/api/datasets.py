@@ -3,22 +3,22 @@
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from prefgen.dataset.open_pairs import PairDataset, foreign_columns, open_pairs
-from prefgen.dataset.pair_formats import parse_columns
+from prefgen.dataset.pair_formats import ColumnNames, parse_columns
 from prefgen.publish.diff import Diff, compare_sides, read_side
 from prefgen.publish.draft import Release
 from prefgen.publish.release import publish as publish_run
 from prefgen.publish.settings import read_publish_settings
 
 
-def diff(
-    before: str | os.PathLike[str], after: str | os.PathLike[str], *, columns: Sequence[str] = ()
-) -> Diff:
-    """What changed between two datasets: runs or their Results, files, or names on the Hub. Raises
-    RecipeError; rows that are broken are a warning.
+def diff(before: str | os.PathLike[str], after: str | os.PathLike[str], *, columns: ColumnNames = ()) -> Diff:
+    """What changed between two datasets: runs or their Results, files, or names on the Hub. `columns` are
+    names of another kind, {"chosen": "winner"}, in what is none of prefgen's. Raises RecipeError; rows that
+    are broken are a warning.
     """
     opened = open_to_compare((os.fspath(before), os.fspath(after)), columns)
     for dataset in opened:
@@ -31,10 +31,15 @@ def diff(
     return compare_sides(first, second)
 
 
-def open_to_compare(names: Sequence[str], columns: Sequence[str]) -> list[PairDataset]:
-    """The datasets, also those that are not whole yet; `columns` are for what is none of prefgen's."""
+def open_to_compare(names: Sequence[str], columns: ColumnNames) -> list[PairDataset]:
+    """The datasets under these names, also those that are not whole yet; `columns` are for
+    what is none of prefgen's.
+    """
     given = parse_columns(columns)
-    return [open_pairs(name, columns=foreign_columns(name, given), partial=True) for name in names]
+    return [
+        replace(open_pairs(name, columns=foreign_columns(name, given), partial=True), name=name)
+        for name in names
+    ]
 
 
 def publish(

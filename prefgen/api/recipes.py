@@ -1,28 +1,49 @@
 """`prefgen.preview(...)` and `prefgen.plan(...)`: what a run would make, and what it would ask and cost."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefgen.api.consent import refuse_unasked
 from prefgen.api.notebook import shown_in_notebook
+from prefgen.api.record_lines import record_lines
 from prefgen.api.run import options_of, pipeline_of, wait_for_run, with_warnings
 from prefgen.api.waiting import wait_for
 from prefgen.dataset.read_run import read_records
 from prefgen.engine.plan import Plan, make_plan
 from prefgen.engine.run import Runner
 from prefgen.errors import EndpointDown
+from prefgen.text.said_lines import RULE_WIDTH, Line, as_html, as_text, line
 from prefgen.types import Record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Preview:
     """What became of a few prompts. What they cost, a run that follows does not pay again."""
 
     records: Sequence[Record]
     paid_usd: float
+
+    def lines(self) -> Iterator[Line]:
+        """What came of how many, then each of them."""
+        pairs = sum(len(record.pairs) for record in self.records)
+        paid = f"; {paid_note(self.paid_usd)}" if self.paid_usd else ""
+        yield line((f"{pairs:,} pairs of {len(self.records):,} prompts", "bold"), paid)
+        for record in self.records:
+            yield line("─" * RULE_WIDTH)
+            yield from record_lines(record)
+
+    def __repr__(self) -> str:
+        return as_text(self.lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.lines())
+
+
+def paid_note(paid_usd: float) -> str:
+    return f"paid ${paid_usd:.4f}, which a run that follows does not pay again (nor count against its budget)"
 
 
 def preview(

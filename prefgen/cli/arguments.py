@@ -1,14 +1,15 @@
 """Arguments that several commands share."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prefgen.cli.completion import ALLOWABLE_RULES, complete_runs, one_of, recipes
-from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
+
+if TYPE_CHECKING:
+    from prefgen.dataset.bad_rows import OnBadRows
 
 RecipeArgument = Annotated[
     Path,
@@ -28,6 +29,10 @@ RunOrAllArgument = Annotated[
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="The run's folder. Default: runs/<name>.", show_default=False)
+]
+IdArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID]", help="Only what has this id, or one that begins so.", show_default=False),
 ]
 JournalFileOption = Annotated[
     Path | None,
@@ -61,23 +66,11 @@ OnBadRowsOption = Annotated[
 ]
 
 
-def allowed_rules(
-    rules: Sequence[str], *, truncated: bool = False, others: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """The rules that rows may break, `others` among them. Raises RecipeError for one that they may not."""
-    from prefgen.dataset.pair_rules import ALLOWABLE
+def known_policy(policy: str) -> "OnBadRows":
+    """The policy for bad rows. Raises RecipeError for one that there is not."""
+    from prefgen.api.options import bad_rows_of
 
-    for rule in rules:
-        if rule not in (*ALLOWABLE, *others):
-            raise RecipeError(f"--allow: {rule!r} is none of {', '.join((*ALLOWABLE, *others))}")
-    return (*rules, *(("truncated",) if truncated else ()))
-
-
-def bad_rows_of(policy: str) -> BadRows:
-    """What becomes of bad rows. Raises RecipeError for a policy that there is not."""
-    if policy not in ("fail", "drop"):
-        raise RecipeError(f"--on-bad-rows: {policy!r} is neither fail nor drop")
-    return BadRows("drop" if policy == "drop" else "fail")
+    return bad_rows_of(policy).policy
 
 
 def run_folders(run: Path | None) -> list[Path]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption, allowed_rules
+from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption
 from prefgen.cli.check_recipe import check_constitution, check_recipe
 from prefgen.cli.completion import checkable
-from prefgen.cli.screen import say
+from prefgen.cli.screen import say_lines
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
@@ -105,7 +105,9 @@ def command(
     constitution without running it.
     """
     from prefgen.api.check import check_pairs, kind_of, reopening, truncation_of
+    from prefgen.api.options import allowed_rules
     from prefgen.cli.failures import end_with
+    from prefgen.dataset.check_words import report_lines
     from prefgen.errors import PrefgenError
 
     path = Path(what)
@@ -129,7 +131,7 @@ def command(
         raise typer.BadParameter("--drop and --out NEW_FOLDER belong together")
 
     open_rows = reopening(what, split, config, revision, columns)
-    rules = allowed_rules(allow, truncated=allow_truncated, others=("redacted",))
+    rules = (*allowed_rules(allow, ("redacted",)), *(("truncated",) if allow_truncated else ()))
     truncation = truncation_of(tokenizer, max_length)
 
     def check(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> "CheckReport":
@@ -140,7 +142,7 @@ def command(
             most_longer=most_longer,
         )  # fmt: skip
 
-    report = check_pairs(open_rows, check)
+    report = check_pairs(what, open_rows, check)
     written = ""
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
@@ -148,13 +150,13 @@ def command(
     except PrefgenError as error:
         if as_json:
             end_with(error, **report.as_json())
-        _print_report(what, report, rules)
+        say_lines(report_lines(report))
         raise
     else:
         if as_json:
             print(json.dumps(report.as_json(), ensure_ascii=False))
         else:
-            _print_report(what, report, rules)
+            say_lines(report_lines(report))
     if written:
         print(written, file=sys.stderr)
     raise typer.Exit(0 if report.passed or out is not None else 4)
@@ -188,47 +190,3 @@ def _write_clean(
         write_note(out / name, opened.partial)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})"
-
-
-def _print_report(what: str, report: "CheckReport", allowed: Sequence[str]) -> None:
-    from prefgen.dataset.pair_rules import RULES
-
-    verdict = ("ok", "bold green") if report.passed else (_what_is_broken(report), "bold red")
-    alarm = ", but see the ALARM" if report.alarms else ""
-    if report.partial:
-        say((report.partial, "bold"))
-    say(f"{what}: ", verdict, (alarm, "bold red"), f": {report.rows:,} pairs of {report.prompts:,} prompts")
-    for text in report.alarms:
-        say(("ALARM   ", "bold red"), text, indent="  ", hanging="        ")
-    for rule, claim in RULES.items():
-        finding = report.findings.get(rule)
-        mark = ("BROKEN", "bold red") if finding else ("      " if rule in allowed else "ok    ", "green")
-        told = f": {finding.count:,} rows" if finding else " (not looked at)" if rule in allowed else ""
-        say(mark, f"  {claim}{told}", indent="  ", hanging="        ")
-        for example in finding.examples if finding else ():
-            say((example, "red"), indent="            ", hanging="  ")
-    if report.longer_chosen is not None:
-        say(f"  chosen is the longer one in {report.longer_chosen:.0%} of the pairs", hanging="    ")
-    if report.much_longer is not None:
-        say(
-            f"  chosen is much longer, by more than was said, in {report.much_longer:,} pairs", hanging="    "
-        )
-    if report.probe_auc is not None:
-        say(
-            f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of "
-            "held-out pairs apart (chance: 50%)",
-            hanging="    ",
-        )
-    for note in report.notes:
-        say(f"  note: {note}", hanging="    ")
-
-
-def _what_is_broken(report: "CheckReport") -> str:
-    """The verdict of pairs that do not pass: how many rows --drop would leave out, and whether that is not
-    enough.
-    """
-    if not report.rows:
-        return "BROKEN, no row"
-    in_rows = f"in {report.broken_rows:,} of {report.rows:,} rows" if report.broken_rows else ""
-    as_a_whole = "as a whole" if report.broken_as_a_whole else ""
-    return f"BROKEN {' and '.join(filter(None, (in_rows, as_a_whole)))}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from prefgen.cli.screen import say
+from prefgen.cli.screen import say, say_lines
 
 
 def check_constitution(path: Path, *, as_json: bool) -> None:
@@ -19,10 +19,7 @@ def check_constitution(path: Path, *, as_json: bool) -> None:
         said = {"passed": found.passed, "principles": found.principles, "findings": list(found.findings)}
         print(json.dumps(said, ensure_ascii=False))
     else:
-        verdict = ("ok", "bold green") if found.passed else ("BROKEN", "bold red")
-        say(f"{path}: ", verdict, f": {found.name}, {found.principles} principles")
-        for problem in found.findings:
-            say(problem, indent="  ", hanging="  ")
+        say_lines(found.lines())
     raise typer.Exit(0 if found.passed else 4)
 
 
@@ -37,7 +34,7 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: boo
 
     try:
         loaded = load_recipe(path, sets)
-        found = check.check_recipe(loaded, plugins=plugins, connect=connect)
+        found = check.check_recipe(loaded, name=str(path), plugins=plugins, connect=connect)
     except RecipeError as error:
         if as_json:
             end_with(error, passed=False)
@@ -50,7 +47,4 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: boo
         identities, warnings = map(list, found.identities), list(found.warnings)
         print(json.dumps({"passed": True, "identities": list(identities), "warnings": warnings}))
         return
-    counts = f", {len(found.identities)} stages, {len(loaded.data.get('models', {}))} models"
-    say(f"{path}: ", ("ok", "bold green"), counts)
-    for warning in found.warnings:
-        say(("warning", "yellow"), f": {warning}", indent="  ", hanging="  ")
+    say_lines(found.lines())

@@ -8,7 +8,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.completion import datasets
-from prefgen.cli.screen import say
+from prefgen.cli.screen import say_lines
 
 
 def command(
@@ -29,6 +29,7 @@ def command(
     """
     from prefgen.api.datasets import open_to_compare
     from prefgen.publish.diff import compare_sides, read_side
+    from prefgen.publish.diff_words import diff_lines
 
     first_dataset, second_dataset = open_to_compare((before, after), columns)
     for dataset in (first_dataset, second_dataset):
@@ -44,18 +45,4 @@ def command(
     elif markdown:
         print(diff.markdown())
     else:
-        change = "no change" if diff.bump == "none" else f"a {diff.bump} change"
-        say((f"{before} -> {after}: {change}", "bold"))
-        for line in diff.markdown().split("\n"):
-            say((line, _style_of(line)), hanging="  ")
-        for kind, examples in diff.examples.items():
-            say((f"{kind}, for example:", "bold"))
-            for example in examples:
-                say(example, indent="  ", hanging="  ")
-
-
-def _style_of(line: str) -> str:
-    """Lines of a recipe that are gone, or new, have the colours of any diff; `- ` begins one of the list."""
-    if line.startswith("-") and not line.startswith("- "):
-        return "red"
-    return "green" if line.startswith("+") else ""
+        say_lines(diff_lines(diff))

@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 
 import typer
 
-from prefgen.cli.plain_text import clean
 from prefgen.errors import PrefgenError
+from prefgen.text.plain_text import clean
 
 
 def failure_as_json(message: str, exit_code: int, code: str, **more: Any) -> dict[str, Any]:

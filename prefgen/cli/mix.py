@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,15 +13,10 @@ from prefgen.cli.arguments import (
     ColumnsOption,
     NoPluginsOption,
     OnBadRowsOption,
-    allowed_rules,
-    bad_rows_of,
+    known_policy,
 )
 from prefgen.cli.completion import datasets
-from prefgen.dataset.bad_rows import BAD_ROWS
-
-if TYPE_CHECKING:
-    from prefgen.dataset.mix_manifest import MixedPart
-
+from prefgen.text.said_lines import as_text, line
 
 CurateOption = Annotated[
     Path | None,
@@ -65,56 +60,14 @@ def command(
     """Make one dataset of several, or of one: prompts de-duplicated across them, curated if wanted, a fresh
     disjoint split, sources and licenses carried along. `prefgen publish` takes what comes of it.
     """
-    from prefgen.dataset.pair_formats import parse_columns
-    from prefgen.publish.mix import mix
-    from prefgen.publish.mix_draw import parse_part
-    from prefgen.recipe.curators import load_curators
+    from prefgen.api.mix import mix
 
-    bad_rows = bad_rows_of(on_bad_rows)
-    manifest = mix(
-        [parse_part(part) for part in parts], out, test=test, seed=seed,
-        bad_rows=bad_rows, allow=allowed_rules(allow), columns=parse_columns(columns), license=license,
-        curators=load_curators(curate, seed=seed, plugins=not no_plugins) if curate else None,
-        notify=lambda line: print(line, file=sys.stderr),
+    mixed = mix(
+        parts, out=out, test=test, seed=seed, curate=curate, license=license, columns=columns, allow=allow,
+        on_bad_rows=known_policy(on_bad_rows), plugins=not no_plugins,
+        say=lambda said: print(said, file=sys.stderr),
     )  # fmt: skip
-    if bad_rows.rows:
-        print(f"{bad_rows.sentence()}; all of them are in {out / BAD_ROWS}", file=sys.stderr)
-    for part in manifest.mixed_of:
-        # what curators took out was wanted
-        if part.got < part.wanted and (part.elsewhere or part.taken > part.left + part.curated):
-            print(f"warning: {_shortfall(part)}", file=sys.stderr)
     if as_json:
-        print(json.dumps(manifest.as_json()))
-        return
-    for part in manifest.mixed_of:
-        print(f"{part.name}: {_wanted(part)}; {part.left:,} pairs of {part.prompts_left:,} prompts are in it")
-    for reason, count in manifest.yields.dropped_by_curators.items():
-        kind, _, why = reason.partition(": ")
-        print(f"{count:,} {kind} went: {why}")
-    if manifest.between_splits:
-        print(
-            f"{manifest.between_splits:,} pairs were left out: their prompts are near to prompts of both "
-            "splits"
-        )
-    print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in manifest.counts.items()))
-
-
-def _wanted(part: "MixedPart") -> str:
-    """What was asked of a part."""
-    if part.share is None:
-        return f"{part.wanted:,} of its {part.pairs:,} pairs wanted"
-    if part.share == 1:
-        return f"all of its {part.prompts:,} prompts wanted"
-    return f"{part.wanted:,} of its {part.prompts:,} prompts wanted (a share of {part.share:g})"
-
-
-def _shortfall(part: "MixedPart") -> str:
-    """What a part gave less than was asked of it, and why."""
-    unit = "pairs" if part.share is None else "prompts"
-    reasons = [
-        (part.elsewhere, "are of prompts that parts before it gave, or of nearly the same ones"),
-        (part.curated, "were taken out by curators"),
-        (part.taken - part.curated - part.left, "are of prompts near to both splits"),
-    ]
-    why = "; ".join(f"{n:,} of its {part.pairs:,} pairs {reason}" for n, reason in reasons if n)
-    return f"{part.name} gives {part.got:,} of the {part.wanted:,} {unit} that are wanted of it: {why}"
+        print(json.dumps(mixed.manifest.as_json()))
+    else:
+        print(as_text([*mixed.content_lines(), line(mixed.verdict())]))

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from prefgen.calls.budget import dollars
-from prefgen.cli.plain_text import clean
 from prefgen.cli.screen import RULE_WIDTH, can_redraw, console_on, screen_width
-from prefgen.cli.table import Column, fitted_table
+from prefgen.cli.table import fitted_table
 from prefgen.engine.progress import Progress, format_duration
+from prefgen.text.plain_table import Column
+from prefgen.text.plain_text import clean
 
 if TYPE_CHECKING:
     from prefgen.trainers.progress import TrainingProgress

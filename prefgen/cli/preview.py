@@ -6,7 +6,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
 from prefgen.cli.consent import YesOption
-from prefgen.cli.screen import say
+from prefgen.cli.screen import rule, say, say_lines
 
 
 def command(
@@ -24,11 +24,12 @@ def command(
     import tempfile
     from pathlib import Path
 
+    from prefgen.api.recipes import paid_note
+    from prefgen.api.record_lines import record_lines
     from prefgen.api.run import options_of, run_with_signals
     from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
     from prefgen.cli.panel import show_run
-    from prefgen.cli.records import print_record
     from prefgen.dataset.read_run import read_records
     from prefgen.engine.run import Runner
     from prefgen.recipe.build import build
@@ -46,11 +47,7 @@ def command(
             outcome = run_with_signals(runner)
         paid = outcome.manifest.cost.paid_usd
         if paid and not as_json:
-            say(
-                f"paid ${paid:.4f}, which a run that follows does not pay again (nor count against its "
-                "budget)",
-                err=True,
-            )
+            say(paid_note(paid), err=True)
         if not outcome.complete:
             print_outcome(outcome, pipeline, as_json=as_json, quiet=False)
             raise typer.Exit(outcome.exit_code)
@@ -58,5 +55,6 @@ def command(
             if as_json:
                 print(record.model_dump_json())
             else:
-                print_record(record)
+                rule()
+                say_lines(record_lines(record))
     raise typer.Exit(outcome.exit_code)

@@ -9,6 +9,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.completion import complete_runs, one_of
+from prefgen.text.said_lines import as_text, line
 
 if TYPE_CHECKING:
     from prefgen.publish.draft import Release
@@ -86,7 +87,7 @@ def command(
     if as_json:
         print(json.dumps(_release_as_json(release)))
     else:
-        _print_release(release, dry_run)
+        print(as_text([*release.content_lines(), line(release.verdict())]))
 
 
 def _release_as_json(release: "Release") -> dict[str, Any]:
@@ -96,23 +97,3 @@ def _release_as_json(release: "Release") -> dict[str, Any]:
         "folder": str(release.folder),
         "diff": release.diff.as_json() if release.diff else None,
     }
-
-
-def _print_release(release: "Release", dry_run: bool) -> None:
-    for config, counts in release.counts.items():
-        print(
-            f"{config:12} "
-            + (", ".join(f"{split} {n:,}" for split, n in sorted(counts.items(), reverse=True)) or "none")
-        )
-    if release.diff:
-        print(release.diff.markdown())
-    title = f"version {release.version}, content hash {release.content_hash}"
-    if dry_run:
-        print(
-            f"{title}: nothing was sent; it would be {'private' if release.private else 'public'}. Look at "
-            f"{release.folder}/README.md"
-        )
-    elif release.already:
-        print(f"{title}: is on the Hub already, nothing was changed")
-    else:
-        print(f"{title}: {release.address}")

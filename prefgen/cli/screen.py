@@ -11,14 +11,14 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any, TextIO
 
 import typer
 
-from prefgen.cli.plain_text import clean
+from prefgen.text.plain_text import clean
+from prefgen.text.said_lines import RULE_WIDTH, Line, Styled
 
 NoPagerOption = Annotated[
     bool,
@@ -27,10 +27,6 @@ NoPagerOption = Annotated[
         help="On a terminal: print it all, however long. Otherwise PREFGEN_PAGER, PAGER or less shows it.",
     ),
 ]
-Styled = str | tuple[str, str]
-"""A text, or (a text, its style on a terminal)."""
-RULE_WIDTH = 110
-"""Rules and folded texts are no wider: longer lines are hard to read."""
 
 
 def on_terminal(stream: TextIO) -> bool:
@@ -70,8 +66,7 @@ def say(*parts: Styled, indent: str = "", hanging: str = "", err: bool = False) 
     """
     stream = sys.stderr if err else sys.stdout
     if not on_terminal(stream):
-        text = clean("".join(part if isinstance(part, str) else part[0] for part in parts))
-        print(textwrap.indent(text, indent), file=stream)
+        print(Line(parts, indent), file=stream)
         return
     from rich.text import Text
 
@@ -88,6 +83,12 @@ def say(*parts: Styled, indent: str = "", hanging: str = "", err: bool = False) 
     for beginning, line in (("", first), *((hanging, line) for line in others)):
         line.rstrip()
         console.print(Text(indent + beginning) + line, soft_wrap=True)
+
+
+def say_lines(lines: Iterable[Line]) -> None:
+    """Print what there is to say, as `say` does."""
+    for line in lines:
+        say(*line.parts, indent=line.indent, hanging=line.hanging)
 
 
 def _line_end(text: str) -> int:

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption
-from prefgen.cli.choose_rows import IdArgument, rows_of_id
+from prefgen.api.choose_rows import rows_of_id
+from prefgen.cli.arguments import AsJsonOption, IdArgument
 from prefgen.cli.completion import complete_runs
-from prefgen.cli.plain_text import one_line, plain
 from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, paged, say
 from prefgen.errors import RecipeError
+from prefgen.text.plain_text import one_line, plain
 
 RunArgument = Annotated[
     Path, typer.Argument(help="A run's folder.", show_default=False, autocompletion=complete_runs)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from prefgen.cli.arguments import AsJsonOption, RunOrAllArgument, run_folders
 from prefgen.cli.screen import say
-from prefgen.cli.table import Column, print_table
+from prefgen.cli.table import print_table
+from prefgen.text.plain_table import Column
 
 
 @dataclass(frozen=True)

@@ -4,55 +4,28 @@ block of lines.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from prefgen.cli.plain_text import clean
 from prefgen.cli.screen import console_on, on_terminal, say, screen_width
+from prefgen.text.plain_table import GAP, Column, Row, cleaned_rows, plain_table
 
-GAP = 2
 RULES = "    \n    \n ── \n    \n    \n ── \n    \n    \n"
 """A rule under the header, and one above the sum (the form is rich.box.Box's)."""
 LEAST_NAME = 10
 """Characters from which on a name is folded."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column; one that is `optional` is left out before anything else is done for want of room."""
-
-    name: str
-    is_number: bool = False
-    optional: bool = False
-
-
-Row = Sequence[str]
-
-
 def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """On a terminal with rules and folded to its width; in a pipe one line a row, however long."""
-    cleaned = [[" ".join(clean(cell).split()) for cell in row] for row in rows]
     if not on_terminal(sys.stdout):
-        _print_lines(columns, cleaned)
+        print("\n".join(plain_table(columns, rows)))
         return
+    cleaned = cleaned_rows(rows)
     table = fitted_table(columns, cleaned, screen_width())
     if table is None:
         _print_blocks(columns, cleaned)
     else:
         console_on(sys.stdout).print(table)
-
-
-def _print_lines(columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    from rich.cells import cell_len
-
-    lines = [[column.name for column in columns], *rows]
-    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
-    for line in lines:
-        cells = []
-        for column, cell, width in zip(columns, line, widths, strict=True):
-            padding = " " * (width - cell_len(cell))
-            cells.append(padding + cell if column.is_number else cell + padding)
-        print((" " * GAP).join(cells).rstrip())
 
 
 def _print_blocks(columns: Sequence[Column], rows: Sequence[Row]) -> None:

@@ -12,10 +12,10 @@ import typer
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption
 from prefgen.cli.completion import datasets
 from prefgen.cli.consent import YesOption
+from prefgen.cli.screen import say_lines
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.evaluation.after_training import Judging
-    from prefgen.trainers.held_out import HeldOutDetails
     from prefgen.trainers.pairs import Control
     from prefgen.trainers.report import TrainingReport
     from prefgen.trainers.settings import TrainSettings
@@ -195,38 +195,11 @@ def _train(
 
 
 def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path) -> None:
-    from prefgen.trainers.report import ABOUT_ACCURACY
+    from prefgen.trainers.report_words import accuracy_lines
 
-    if report.accuracy:
-        accuracy = report.accuracy
-        print(
-            f"held-out accuracy {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}) on "
-            f"{accuracy.pairs:,} pairs"
-        )
-        print(f"  ({ABOUT_ACCURACY}; --then-eval RECIPE has them judged)")
-    if report.held_out:
-        print(_describe_held_out(report.held_out))
-    for name, control_accuracy in report.controls.items():
-        difference, low, high = report.ahead[name]
-        print(
-            f"control {name}: {control_accuracy.value:.3f}; the real labels are ahead by {difference:+.3f} "
-            f"({low:+.3f} to {high:+.3f})"
-        )
+    say_lines(accuracy_lines(report))
     what = "adapter" if settings.writes_adapter else "model"
     print(f"the {what} is in {out}: README.md says what it was trained on")
-
-
-def _describe_held_out(held_out: "HeldOutDetails") -> str:
-    """The line beside the accuracy: how far ahead, what the base ranks alone, what the certainty is worth."""
-    parts = [f"mean margin {held_out.mean_margin:+.3g}"]
-    if base := held_out.baseline:
-        parts.append(
-            f"the base alone finds {base['mean'].value:.3f} of the chosen sides likelier a token, "
-            f"{base['sum'].value:.3f} in all"
-        )
-    if held_out.calibration:
-        parts.append(f"calibration error {held_out.calibration['error']:.3f}")
-    return "; ".join(parts)
 
 
 def _say(line: str) -> None:

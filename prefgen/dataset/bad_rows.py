@@ -23,7 +23,7 @@ class BadRows:
     """What becomes of bad rows while a table is read."""
 
     def __init__(self, policy: OnBadRows = "fail") -> None:
-        self.policy = policy
+        self.policy: OnBadRows = policy
         self.rows: list[BadRow] = []
 
     def refuse(self, error: RecipeError, where: str, place: str | None = None) -> None:

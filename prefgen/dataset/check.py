@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefgen.dataset.bad_rows import place_of
+from prefgen.dataset.check_words import report_lines
 from prefgen.dataset.pair import NotAPair, pair_messages, text_of
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS, RULES, broken_rules
 from prefgen.dataset.row_notes import RowNotes
 from prefgen.dataset.row_relations import RelatedRow, RowRelations
 from prefgen.dataset.shortcut_probe import ProbedPair, alarms, format_features, probe_auc
+from prefgen.text.said_lines import as_html, as_text
 
 MAX_EXAMPLES = 3
 LEAST_FOR_SHARES = 20
@@ -49,7 +51,7 @@ class Truncation:
     max_length: int
 
 
-@dataclass
+@dataclass(repr=False)
 class CheckReport:
     """What was proven of a dataset. `probe_auc` is the share of held-out pairs that length, format and model
     name alone tell apart.
@@ -76,6 +78,16 @@ class CheckReport:
 
     partial: str | None = None
     """How much is there, of a dataset that is not whole yet."""
+    name: str = ""
+    """Of the dataset, as it was given."""
+    allowed: tuple[str, ...] = ()
+    """The rules that may be broken."""
+
+    def __repr__(self) -> str:
+        return as_text(report_lines(self))
+
+    def _repr_html_(self) -> str:
+        return as_html(report_lines(self))
 
     broken_as_a_whole: bool = False
     """Whether a rule is broken that no leaving out of rows mends."""
@@ -143,7 +155,7 @@ class _Checker:
         self._allow = allow
         self._truncation = truncation
         self._most_longer = most_longer
-        self.report = CheckReport(much_longer=None if most_longer is None else 0)
+        self.report = CheckReport(much_longer=None if most_longer is None else 0, allowed=tuple(allow))
         self._relations = RowRelations()
         self._notes = RowNotes()
         self._broken: set[int] = set()

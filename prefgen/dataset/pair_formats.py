@@ -27,15 +27,31 @@ SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "system": "system", "tool
 """Roles as ShareGPT's form names them."""
 
 
-def parse_columns(options: Sequence[str]) -> dict[str, str]:
-    """{"chosen": "winner"} of `chosen=winner`. Raises RecipeError."""
+ColumnNames = Sequence[str] | Mapping[str, str]
+"""Columns by another name: `chosen=winner` of each, or {"chosen": "winner"}."""
+
+
+def parse_columns(given: ColumnNames) -> dict[str, str]:
+    """{"chosen": "winner"} of `chosen=winner`, or of itself. Raises RecipeError."""
+    if isinstance(given, Mapping):
+        return _named_columns(given)
     columns: dict[str, str] = {}
-    for option in options:
+    for option in [given] if isinstance(given, str) else given:
         ours, equals, theirs = option.partition("=")
         if not equals or not ours or not theirs:
             raise RecipeError(f"--columns wants OURS=THEIRS, such as chosen=winner, found {option!r}")
         columns[ours] = theirs
     return columns
+
+
+def _named_columns(given: Mapping[Any, Any]) -> dict[str, str]:
+    """The mapping, of which each part is a name. Raises RecipeError."""
+    for ours, theirs in given.items():
+        if not (isinstance(ours, str) and isinstance(theirs, str) and ours and theirs):
+            raise RecipeError(
+                f"columns are {{ours: theirs}}, such as {{'chosen': 'winner'}}, found {ours!r}: {theirs!r}"
+            )
+    return dict(given)
 
 
 def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:

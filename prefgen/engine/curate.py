@@ -29,7 +29,7 @@ async def run_curators(
     curators: Sequence[tuple[str, Plugin]],
     records: list[Record],
     references: Sequence[Record],
-    notify: Callable[[str], None],
+    notify: Callable[[str], object],
 ) -> tuple[list[Record], list[StoredDrop]]:
     """(what all curators leave, what each dropped). `references` are rows that the first of them compares
     with.

@@ -29,11 +29,13 @@ from prefgen.engine.connect import budget_of, known_journal
 from prefgen.engine.expectations import Expectations
 from prefgen.engine.guesses import with_guesses
 from prefgen.engine.plan_watch import AskCounts, LearningWatch, NewAsks, Overlay, PlanWatch
+from prefgen.engine.plan_words import plan_lines
 from prefgen.engine.run import Runner, RunOptions, RunOutcome, RunParts
 from prefgen.engine.run_folder import RETRIES, read_retries
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel
+from prefgen.text.said_lines import as_html, as_text
 
 MeanUsage = tuple[int | None, float]
 """(tokens of a model's known replies in the mean, seconds of each); None and 0 where there are none."""
@@ -78,7 +80,7 @@ class PlanLine:
         return self.is_real and self.new_requests > 0 and (self.cost_usd > 0 or not self.has_price)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """What a run asks. `sampled` of `prompts` were looked at; `why` says which parts of known asks differ."""
 
@@ -90,6 +92,16 @@ class Plan:
     """As the stand-ins come to them."""
     budget: Budget = field(default_factory=Budget)
     """What the run may spend, and what earlier starts in its folder have spent."""
+    name: str = ""
+    """Of the recipe."""
+    price_notes: Sequence[str] = ()
+    """Where prices come from that the recipe does not give."""
+
+    def __repr__(self) -> str:
+        return as_text(plan_lines(self))
+
+    def _repr_html_(self) -> str:
+        return as_html(plan_lines(self))
 
     @property
     def reach(self) -> float:
@@ -173,7 +185,10 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
         lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, usage)
         reasons = why_new(known, counts.new_rows) if why and known is not None else []
         pairs = outcome.manifest.yields.pairs * scale
-        return Plan(prompts, sampled, lines, reasons, pairs, _budget_left(pipeline, options, known))
+        return Plan(
+            prompts, sampled, lines, reasons, pairs, _budget_left(pipeline, options, known),
+            pipeline.recipe.name, tuple(pipeline.price_notes),
+        )  # fmt: skip
     finally:
         if known is not None:
             known.close()

@@ -22,8 +22,10 @@ from prefgen.dataset.open_pairs import PairDataset
 from prefgen.dataset.pair import pair_messages, pair_problems, text_of, turn_problems
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
+from prefgen.publish.diff_words import diff_lines
 from prefgen.recipe.load import recipe_text
 from prefgen.storage.canonical_json import canonical
+from prefgen.text.said_lines import as_html, as_text
 
 COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
 """Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is
@@ -74,7 +76,7 @@ class DatasetSummary:
         return f"{self.name}: {self.broken:,} rows are no sound pairs, such as {self.first_broken}"
 
 
-@dataclass
+@dataclass(repr=False)
 class Diff:
     """Numbers of what changed; `drift` is {judge.aspect: (texts that both have, mean difference, mean
     absolute difference)}. Of those in `drift_of_comparisons` the texts are pairs of answers, and the
@@ -100,6 +102,12 @@ class Diff:
         if self.pairs["added"] or self.prompts["added"] or self.pairs["changed"] or self.columns_new:
             return "minor"
         return "patch" if self.pairs["relabelled"] or self.recipe else "none"
+
+    def __repr__(self) -> str:
+        return as_text(diff_lines(self))
+
+    def _repr_html_(self) -> str:
+        return as_html(diff_lines(self))
 
     def as_json(self) -> dict[str, Any]:
         return {**self.__dict__, "bump": self.bump}

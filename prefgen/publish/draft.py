@@ -3,7 +3,7 @@ Hub.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -24,6 +24,7 @@ from prefgen.publish.servers import published_recipe
 from prefgen.publish.settings import PublishSettings
 from prefgen.publish.split_shards import WrittenRelease
 from prefgen.storage.atomic_write import atomic_write
+from prefgen.text.said_lines import Line, as_html, as_text, line
 
 HARM_WORDS = {
     "redact": (
@@ -35,7 +36,7 @@ HARM_WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Release:
     """What was made, and where it went. `commit` is None for a dry run, `address` for what was there
     already.
@@ -51,6 +52,35 @@ class Release:
     commit: str | None = None
     address: str | None = None
     already: bool = False
+
+    def verdict(self) -> str:
+        """Which version it is, and where it is."""
+        title = f"version {self.version}, content hash {self.content_hash}"
+        if self.already:
+            return f"{title}: is on the Hub already, nothing was changed"
+        if self.address is not None:
+            return f"{title}: {self.address}"
+        access = "private" if self.private else "public"
+        return f"{title}: nothing was sent; it would be {access}. Look at {self.folder}/README.md"
+
+    def content_lines(self) -> Iterator[Line]:
+        """How many rows are in which split, and what changed since the release before."""
+        for config, counts in self.counts.items():
+            splits = ", ".join(f"{split} {n:,}" for split, n in sorted(counts.items(), reverse=True))
+            yield line(f"{config:12} {splits or 'none'}")
+        if self.diff:
+            yield line(self.diff.markdown())
+
+    def lines(self) -> Iterator[Line]:
+        """All of it, the verdict first."""
+        yield line((self.verdict(), "bold"))
+        yield from self.content_lines()
+
+    def __repr__(self) -> str:
+        return as_text(self.lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.lines())
 
 
 @dataclass

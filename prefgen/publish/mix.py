@@ -74,7 +74,7 @@ def mix(
     columns: Mapping[str, str] | None = None,
     curators: CuratorList | None = None,
     license: str | None = None,
-    notify: Callable[[str], None] = lambda line: None,
+    notify: Callable[[str], object] = lambda line: None,
 ) -> MixManifest:
     """Write `out`/data/preferences/SPLIT-*.parquet and mix.json, and return what that says. Raises
     RecipeError, and leaves `out` as it was; a mix that stood there goes, with its release. Rows that break a
@@ -139,7 +139,7 @@ def _write_mix(
     seed: int,
     bad_rows: BadRows,
     curators: Sequence[tuple[str, Plugin]],
-    notify: Callable[[str], None],
+    notify: Callable[[str], object],
 ) -> _Written:
     """Write the pairs that were drawn, and that the curators leave, in their splits, and count them. Raises
     RecipeError.

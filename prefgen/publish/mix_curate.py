@@ -32,7 +32,7 @@ def curate_rows(
     rows: Sequence[KeptRow],
     prompt_ids: Mapping[bytes, str],
     store: RowStore,
-    notify: Callable[[str], None],
+    notify: Callable[[str], object],
 ) -> Curation:
     """What the curators leave of `rows`. Raises RecipeError for one that rewrites a prompt, NoPromptsLeft,
     and PluginError for one that breaks its contract.

@@ -43,15 +43,19 @@ def parse_part(text: str) -> MixPart:
     match = PART_PATTERN.fullmatch(text)
     if match is None:
         raise RecipeError(f"expected a dataset, found {text!r}")
-    amount = match["amount"]
-    if amount is None or "." in amount:
-        share = 1.0 if amount is None else float(amount)
-        if not 0 < share <= 1:
-            raise RecipeError(f"{text!r}: a share lies above 0 and is at most 1.0, found {amount}")
-        return MixPart(match["name"], share, None)
-    if int(amount) < 1:
-        raise RecipeError(f"{text!r}: a number of pairs is at least 1")
-    return MixPart(match["name"], None, int(amount))
+    amount = match["amount"] or "1.0"
+    return part_of(match["name"], float(amount) if "." in amount else int(amount), repr(text))
+
+
+def part_of(name: str, amount: float, place: str) -> MixPart:
+    """A share of a dataset's prompts (a float), or so many of its pairs (an int). Raises RecipeError."""
+    if isinstance(amount, int):
+        if amount < 1:
+            raise RecipeError(f"{place}: a number of pairs is at least 1")
+        return MixPart(name, None, amount)
+    if not 0 < amount <= 1:
+        raise RecipeError(f"{place}: a share lies above 0 and is at most 1.0, found {amount}")
+    return MixPart(name, amount, None)
 
 
 def draw_parts(parts: Sequence[MixPart], prompts: Sequence[Sequence[str]], seed: int) -> list[Draw]:

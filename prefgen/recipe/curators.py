@@ -8,7 +8,7 @@ from typing import Any
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.kit.templates import set_recipe_folder
 from prefgen.plugins.plugin import Plugin
-from prefgen.recipe.load import load_recipe
+from prefgen.recipe.load import LoadedRecipe, load_recipe, recipe_from_data
 from prefgen.recipe.problems import Problems
 from prefgen.recipe.stage_builder import StageBuilder
 
@@ -26,13 +26,24 @@ def load_curators(path: Path, *, seed: int = 0, plugins: bool = True) -> Curator
     RecipeErrors, with file:line:column; also for a curator that asks a model. `seed` is of those that have
     none of their own; `plugins=False` refuses Python files and modules.
     """
-    loaded = load_recipe(path)
+    return _curators_of(load_recipe(path), str(path), seed, plugins)
+
+
+def curators_of_data(
+    entries: Sequence[Mapping[str, Any]], *, seed: int = 0, plugins: bool = True
+) -> CuratorList:
+    """The same of the list itself, from Python."""
+    data = {"curate": list(entries)}
+    return _curators_of(recipe_from_data(data, Path.cwd()), "curate", seed, plugins)
+
+
+def _curators_of(loaded: LoadedRecipe, place: str, seed: int, plugins: bool) -> CuratorList:
     for key in loaded.data:
         if key != "curate":
             raise RecipeError(f"unknown key {key!r}{did_you_mean(key, ['curate'])}", loaded.place((key,)))
     entries = loaded.data.get("curate")
     if not isinstance(entries, list) or not entries:
-        raise RecipeError("expected `curate:` with a list of curators", str(path))
+        raise RecipeError("expected `curate:` with a list of curators", place)
     set_recipe_folder(loaded.folder)
     problems = Problems()
     built = StageBuilder(loaded, {}, [], plugins, seed, problems).build_curators_of_pairs(entries)

@@ -16,19 +16,16 @@ from prefgen.kit.templates import render
 from prefgen.publish.licenses import non_commercial
 from prefgen.stats import intervals
 from prefgen.storage.atomic_write import atomic_write
+from prefgen.text.said_lines import as_html, as_text
 from prefgen.trainers.curves import CURVES
 from prefgen.trainers.held_out import Accuracy, HeldOutDetails
 from prefgen.trainers.origins import weights_digest
+from prefgen.trainers.report_words import ABOUT_ACCURACY, report_lines
 
 REPORT = "training.json"
-ABOUT_ACCURACY = (
-    "pair accuracy says how well the labels of held-out pairs are told apart, not how good the model's "
-    "answers are: it often falls while they get better"
-)
-"""What is said wherever the accuracy stands."""
 
 
-@dataclass
+@dataclass(repr=False)
 class TrainingReport:
     """What a training came to; `controls` are the same pairs trained on with labels that cannot be right, on
     the same held-out pairs.
@@ -53,6 +50,12 @@ class TrainingReport:
     learning_rate: float | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
     held_out: HeldOutDetails | None = None
+
+    def __repr__(self) -> str:
+        return as_text(report_lines(self))
+
+    def _repr_html_(self) -> str:
+        return as_html(report_lines(self))
 
 
 def accuracy_difference(

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from prefgen.dataset.read_run import read_records
 from prefgen.trainers.pairs import read_training_pairs
-from prefgen.trainers.report import ABOUT_ACCURACY
+from prefgen.trainers.report_words import ABOUT_ACCURACY
 from tests.support.judging import a_judging_recipe
 from tests.support.paths import ROOT
 from tests.support.recipes import RATE, unused_port

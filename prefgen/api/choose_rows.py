@@ -1,4 +1,4 @@
-"""Which rows `prefgen show` prints: those that fit what --where says, those of an id, and a draw of them."""
+"""Which rows are wanted of many: those that fit what --where says, those of an id, and a draw of them."""
 
 import ast
 import json
@@ -7,18 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import typer
-
-from prefgen.cli.plain_text import one_line
 from prefgen.errors import RecipeError
+from prefgen.text.plain_text import one_line
 
 Row = TypeVar("Row")
-IdArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="[ID]", help="Only what has this id, or one that begins so.", show_default=False),
-]
 LISTED_IDS = 8
 """Of ids that begin the same, so many are listed."""
 
@@ -55,15 +49,19 @@ def rows_of_id(rows: Iterable[Row], beginning: str, ids_of: Callable[[Row], Iter
 
 
 class Where:
-    """What --where says, of rows that are read one after the other. `models` are {a model's name in the
-    recipe: its name in rows}: where the recipe has the name, its model is meant.
-    """
+    """What --where says, of rows that are read one after the other."""
 
-    def __init__(self, texts: Sequence[str], models: Mapping[str, str]) -> None:
+    def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
-        self._conditions = [_parse_condition(text, models) for text in texts]
+        self._conditions = [_parse_condition(text) for text in texts]
         self._fields: dict[str, None] = {}
         self.rows = 0
+
+    def know_models(self, models: Mapping[str, str]) -> None:
+        """`models` are {a model's name in the recipe: its name in rows}: where the recipe has the name, its
+        model is meant.
+        """
+        self._conditions = [condition.of_model(models) for condition in self._conditions]
 
     def names(self, *fields: str) -> bool:
         """Whether any of these fields is asked for."""
@@ -84,9 +82,10 @@ class Where:
                 known = ", ".join(one_line(str(field)) for field in self._fields)
                 raise RecipeError(f"--where: there is no field {condition.field!r}; known: {known}")
 
-    def say_nothing_fits(self, what: str, place: str) -> None:
+    def nothing_fits(self, what: str, place: str) -> str:
+        """Why there is nothing to show, in words."""
         said = f"none of {self.rows:,} {what} in {place} fits {' and '.join(self.texts)}"
-        typer.echo(said if self.rows else f"there are no {what} in {place}", err=True)
+        return said if self.rows else f"there are no {what} in {place}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,14 @@ class _Condition:
     text: str
     value: Any
     """What `text` is as Python writes it, if it is that."""
+
+    def of_model(self, models: Mapping[str, str]) -> "_Condition":
+        """The condition with the name that rows have where it asks for a model of the recipe."""
+        asks_model = self.field == "model" or self.field.endswith("_model")
+        if asks_model and self.sign in ("=", "!=") and str(self.value) in models:
+            name = models[str(self.value)]
+            return _Condition(self.field, self.sign, name, name)
+        return self
 
     def holds(self, fields: Mapping[str, Any]) -> bool:
         found = fields.get(self.field)
@@ -131,7 +138,7 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _parse_condition(condition_text: str, models: Mapping[str, str]) -> _Condition:
+def _parse_condition(condition_text: str) -> _Condition:
     match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|<|>|==?|~)\s*(.+?)\s*", condition_text, re.DOTALL)
     if not match:
         raise RecipeError(f"--where wants FIELD<VALUE (one of < <= = != >= > ~), found {condition_text!r}")
@@ -140,6 +147,4 @@ def _parse_condition(condition_text: str, models: Mapping[str, str]) -> _Conditi
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    if sign in ("=", "!=") and (field == "model" or field.endswith("_model")) and str(value) in models:
-        text = value = models[str(value)]
     return _Condition(field, sign, text, value)

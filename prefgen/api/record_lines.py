@@ -1,26 +1,25 @@
-"""Printing records and pairs for people."""
+"""What became of a prompt, line by line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from prefgen.cli.plain_text import one_line, plain
-from prefgen.cli.screen import rule, say
 from prefgen.stats.scoring import judge_names, judge_scores, rates_on_several_scales
+from prefgen.text.plain_text import one_line, plain
+from prefgen.text.said_lines import Line, line
 from prefgen.types import Pair, Record, Response
 
 
-def print_record(record: Record) -> None:
+def record_lines(record: Record) -> Iterator[Line]:
     """The prompt, each answer with its scores and rationales, and the pair or why there is none."""
-    rule()
     for turn in record.prompt.messages:
-        say((turn.role.upper(), "bold cyan"), f"  {plain(turn.text)}", hanging="  ")
-    say((f"source {record.prompt.source}, id {record.prompt.id[:12]}", "dim"), indent="  ")
+        yield line((turn.role.upper(), "bold cyan"), f"  {plain(turn.text)}", hanging="  ")
+    yield line((f"source {record.prompt.source}, id {record.prompt.id[:12]}", "dim"), indent="  ")
     numbers = {response.id: number for number, response in enumerate(record.responses, 1)}
     for response in record.responses:
-        _print_response(response, record, numbers)
+        yield from _response_lines(response, record, numbers)
     for comparison in record.comparisons:
         principle = f", {comparison.principle_id}" if comparison.principle_id else ""
-        print()
-        say(
+        yield line("")
+        yield line(
             f"{numbers[comparison.first_id]} over {numbers[comparison.second_id]}: "
             f"{comparison.probability:.2f} ({comparison.judge}{principle})  ",
             (plain(comparison.rationale or "", 160), "dim"),
@@ -28,13 +27,13 @@ def print_record(record: Record) -> None:
         )
     if not record.pairs:
         reasons = ", ".join(note.reason for note in record.notes) or "the recipe makes none"
-        print()
-        say(("no pair", "yellow"), f": {reasons}", hanging="  ")
+        yield line("")
+        yield line(("no pair", "yellow"), f": {reasons}", hanging="  ")
     for pair in record.pairs:
-        _print_pair(pair, numbers)
+        yield from _pair_lines(pair, numbers)
 
 
-def _print_response(response: Response, record: Record, numbers: Mapping[str, int]) -> None:
+def _response_lines(response: Response, record: Record, numbers: Mapping[str, int]) -> Iterator[Line]:
     """An answer with what was made of it, scored and said of it."""
     roles = [
         role
@@ -58,20 +57,20 @@ def _print_response(response: Response, record: Record, numbers: Mapping[str, in
         if response.id in by_response
     )
     styles = {"CHOSEN": "bold green", "REJECTED": "bold red"}
-    print()
-    say(
+    yield line("")
+    yield line(
         (f"{numbers[response.id]} [{response.model}{origin}{principle}]", "bold"),
         " ",
         (" ".join(roles), styles.get(roles[0], "") if len(roles) == 1 else "bold yellow"),
         f"  {values}",
         hanging="  ",
     )
-    say(plain(response.text), indent="    ")
+    yield line(plain(response.text), indent="    ")
     for score in record.scores:
         if score.response_id == response.id:
             value = "N/A" if score.value is None else f"{score.value:g}"
             rationale = plain(score.rationale or "", 160)
-            say(
+            yield line(
                 f"{score.aspect}: {value} of {score.scale[1]:g}  ", (rationale, "dim"),
                 indent="      ", hanging="  ",
             )  # fmt: skip
@@ -79,20 +78,22 @@ def _print_response(response: Response, record: Record, numbers: Mapping[str, in
         if critique.response_id == response.id:
             of_principle = f" ({critique.principle_id})" if critique.principle_id else ""
             said = one_line(critique.text, 300)
-            say(f"critique{of_principle}: ", (said, "dim"), indent="      ", hanging="  ")
+            yield line(f"critique{of_principle}: ", (said, "dim"), indent="      ", hanging="  ")
     for flag in record.flags:
         if flag.target_id == response.id:
-            say(
+            yield line(
                 ("flagged", "yellow"), f": {flag.rule}: {plain(flag.reason, 160)}",
                 indent="      ", hanging="  ",
             )  # fmt: skip
 
 
-def _print_pair(pair: Pair, numbers: Mapping[str, int]) -> None:
+def _pair_lines(pair: Pair, numbers: Mapping[str, int]) -> Iterator[Line]:
     sides = f"{numbers[pair.chosen_id]} over {numbers[pair.rejected_id]}"
     margin = f", margin {pair.margin:g}" if pair.margin is not None else ""
     probability = (
         f", probability {pair.chosen_probability:.2f}" if pair.chosen_probability is not None else ""
     )
-    print()
-    say((f"pair by {pair.rule}", "bold"), f": {sides}{margin}{probability}{' (tie)' if pair.tie else ''}")
+    yield line("")
+    yield line(
+        (f"pair by {pair.rule}", "bold"), f": {sides}{margin}{probability}{' (tie)' if pair.tie else ''}"
+    )

@@ -1,0 +1,89 @@
+"""What a plan says, line by line: what the run costs, what each stage asks, how far the budget reaches."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from prefgen.calls.budget import dollars
+from prefgen.engine.progress import format_duration
+from prefgen.text.plain_table import Column, plain_table
+from prefgen.text.said_lines import Line, line
+
+if TYPE_CHECKING:
+    from prefgen.engine.plan import Plan
+
+COLUMNS = (
+    Column("stage"), Column("model"),
+    Column("requests", is_number=True), Column("in journal", is_number=True),
+    Column("tokens in", is_number=True), Column("tokens out", is_number=True), Column("cost", is_number=True),
+    Column("time", is_number=True), Column("rounds", is_number=True),
+)  # fmt: skip
+
+
+def plan_lines(plan: "Plan") -> Iterator[Line]:
+    """All of it, what it costs first."""
+    yield sum_line(plan)
+    yield heading_line(plan)
+    yield from map(line, plain_table(COLUMNS, table_rows(plan)))
+    yield from closing_lines(plan)
+
+
+def heading_line(plan: "Plan") -> Line:
+    return line(
+        (plan.name, "bold"),
+        f": {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers "
+        "are estimates",
+    )
+
+
+def table_rows(plan: "Plan") -> list[Sequence[str]]:
+    """A row a stage and model, for COLUMNS."""
+    return [
+        [
+            asked.stage, asked.model, f"{asked.requests:,.0f}", f"{asked.replayed:,.0f}",
+            f"{asked.prompt_tokens:,.0f}", f"{asked.completion_tokens:,.0f}",
+            f"${asked.cost_usd:,.2f}" if asked.has_price else "no price", format_duration(asked.seconds),
+            str(asked.rounds),
+        ]
+        for asked in plan.lines
+    ]  # fmt: skip
+
+
+def sum_line(plan: "Plan") -> Line:
+    """What is new in all, and what it costs."""
+    unpriced = ", ".join(plan.models_without_price)
+    unpriced_note = f" and whatever {unpriced} costs (no price is given)" if unpriced else ""
+    return line(
+        f"new requests: {plan.new_requests:,.0f}; ",
+        (f"cost: ${plan.cost_usd:,.2f}{unpriced_note}", "bold"),
+        f"; about {format_duration(plan.seconds)}, as the slowest model decides",
+    )
+
+
+def closing_lines(plan: "Plan") -> Iterator[Line]:
+    """The budget, the rounds, why asks are new, and where prices come from."""
+    if plan.budget.is_limited:
+        yield line((_budget_text(plan), "" if plan.reach >= 1 else "yellow"))
+    rounds = sum({asked.stage: asked.rounds for asked in plan.lines}.values())
+    yield line(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
+    for reason in plan.why:
+        yield line(reason, indent="  ", hanging="  ")
+    yield from map(line, plan.price_notes)
+
+
+def _budget_text(plan: "Plan") -> str:
+    """The budget, what is spent of it, and how far the rest reaches."""
+    budget, limits, spent = plan.budget, [], []
+    if budget.limit is not None:
+        limits.append(dollars(budget.limit))
+        spent.append(dollars(budget.spent))
+    if budget.token_limit is not None:
+        limits.append(f"{budget.token_limit:,} tokens")
+        spent.append(f"{budget.spent_tokens:,} tokens")
+    text = f"budget: {' and '.join(limits)}, {' and '.join(spent)} spent in this folder: "
+    if plan.reach >= 1:
+        return f"{text}enough for all of it"
+    pairs = f", or {plan.reach * plan.pairs:,.0f} of {plan.pairs:,.0f} pairs" if plan.pairs else ""
+    return (
+        f"{text}enough for about {plan.reach:.0%} of what is new ({plan.reach * plan.prompts:,.0f} of "
+        f"{plan.prompts:,} prompts{pairs})"
+    )

@@ -25,12 +25,15 @@ class BadRows:
     def __init__(self, policy: OnBadRows = "fail") -> None:
         self.policy: OnBadRows = policy
         self.rows: list[BadRow] = []
+        self.places_by_rule: dict[str, list[str]] = {}
+        """{rule of `check` that is broken: where its rows stand}; what cannot be read breaks the form."""
 
     def refuse(self, error: RecipeError, where: str, place: str | None = None) -> None:
         """Raise the error, or note the row that it is about, under its `place` if that says more."""
         if self.policy == "fail":
             raise error
         self.rows.append(BadRow(place or where, str(error).removeprefix(f"{where}: ")))
+        self.places_by_rule.setdefault(getattr(error, "rule", "form"), []).append(place or where)
 
     def each(
         self, rows: Iterable[tuple[str, Row]], read: Callable[[Row, str], Read]

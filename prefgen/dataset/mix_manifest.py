@@ -44,6 +44,12 @@ class MixedPart(ManifestPart):
     curated: int = 0
     left: int = 0
     prompts_left: int = 0
+    path: str | None = None
+    """As the part was given, where that is a path below the folder of whoever mixed, and more than `name`."""
+    earlier: Mapping[str, Mapping[str, int]] = {}
+    """{of which dataset: {why: how many}} of what curators took out before it became this part; of a mix, its
+    parts' too.
+    """
 
     @property
     def got(self) -> int:
@@ -77,6 +83,20 @@ class MixManifest(Manifest):
     def as_json(self) -> dict[str, Any]:
         """As mix.json holds it: without what only a run has."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def taken_earlier(name: str, manifest: Manifest | None) -> dict[str, Mapping[str, int]]:
+    """What curators took out of a dataset of this name, and out of the parts of a mix, before."""
+    own = dict(manifest.yields.dropped_by_curators) if manifest else {}
+    parts = manifest.mixed_of if isinstance(manifest, MixManifest) else ()
+    inner = {f"{name} / {of}": counts for part in parts for of, counts in part.earlier.items()}
+    return {**({name: own} if own else {}), **inner}
+
+
+def manifest_of(fields: Any) -> Manifest | None:
+    """The manifest of a run, or of a mix, that a JSON object is; None for another program's."""
+    is_of_mix = isinstance(fields, Mapping) and "mixed_of" in fields
+    return (MixManifest.read_if_ours(fields) if is_of_mix else None) or Manifest.read_if_ours(fields)
 
 
 def is_mix(path: Path) -> bool:

@@ -13,7 +13,7 @@ from prefgen.dataset.cells import is_missing
 from prefgen.dataset.file_splits import select_split
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
-from prefgen.dataset.mix_manifest import MIX
+from prefgen.dataset.mix_manifest import MIX, manifest_of
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS
 from prefgen.dataset.partial import Partial, read_note
@@ -170,7 +170,7 @@ def _open_release(path: Path, location: str, split: str | None) -> PairDataset:
         location,
         _read_release(path / "data" / "preferences", split, location),
         None,
-        Manifest.read_if_ours(mixed or _read_json(path / "manifest.json")),
+        manifest_of(mixed or _read_json(path / "manifest.json")),
         _read_text(path / "recipe.yaml"),
         note,
         terms_of_mix(mixed) if mixed else terms_of_release(note),
@@ -224,7 +224,7 @@ def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> Pai
         name,
         read_splits(),
         commit,
-        Manifest.read_if_ours(hub_json(name, commit, "manifest.json")),
+        manifest_of(hub_json(name, commit, "manifest.json")),
         hub_text(name, commit, "recipe.yaml"),
         hub_json(name, commit, "release.json"),
         terms_on_hub(info),

@@ -4,7 +4,6 @@ What prefgen writes stands between two marks; text outside of them, and whatever
 prefgen does not, stays as it is.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +13,12 @@ import yaml
 
 from prefgen.dataset.manifest import Manifest, RunYield, ServedBy
 from prefgen.dataset.mix_manifest import MixManifest
+from prefgen.dataset.pair_rules import RULES
 from prefgen.dataset.terms import HARM_TAG
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import license_of, non_commercial
 from prefgen.publish.split_shards import WrittenRelease
+from prefgen.publish.stages_in_words import stages_in_words
 from prefgen.transport.server_names import UNDISCLOSED
 
 BEGIN, END = (
@@ -42,6 +43,8 @@ SIZES = (
     (10_000_000, "1M<n<10M"),
 )
 MAX_PLAIN_LENGTH = 400
+LISTED_ROWS = 5
+"""Of the rows that break a rule and were left out, so many are named."""
 
 
 def merge_card(
@@ -209,37 +212,14 @@ def values_of(
 
 def run_values(manifest: Manifest, recipe: str | None) -> dict[str, Any]:
     """What the template of a run's card is given beside them; `recipe` is its text."""
-    stages = [] if recipe is None else _stages_in_words(yaml.safe_load(recipe))
+    in_words = [] if recipe is None else stages_in_words(yaml.safe_load(recipe), asked_models(manifest))
+    stages = [(stage, "; ".join(map(escape_markdown, plugins))) for stage, plugins in in_words]
     return {"stages": stages, **_model_values(manifest), **_yield_values(manifest.yields)}
 
 
-SHOWN_STAGES = ("sample", "revise", "pair")
-SHOWN_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "max_tokens")
-
-
-def _stages_in_words(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How answers were drawn and made pairs of: (stage, its plug-ins with their settings)."""
-    found: list[tuple[str, str]] = []
-    for stage in recipe["stages"]:
-        for kind, value in stage.items():
-            if kind in SHOWN_STAGES:
-                plugins = [value] if "use" in value else [*value.values()]
-                found.append((kind, escape_markdown("; ".join(map(_settings_in_words, plugins)))))
-    drawn = {
-        name: ", ".join(f"{field} {model[field]}" for field in SHOWN_SAMPLING if field in model)
-        for name, model in recipe.get("models", {}).items()
-    }
-    sampling = "; ".join(f"{name}: {words}" for name, words in drawn.items() if words)
-    return [*found, *([("sampling", escape_markdown(sampling))] if sampling else [])]
-
-
-def _settings_in_words(plugin: Mapping[str, Any]) -> str:
-    shown = {name: value for name, value in plugin.items() if name != "use"}
-    settings = ", ".join(
-        f"{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in shown.items()
-    )
-    return f"{plugin['use']}: {settings}" if settings else str(plugin["use"])
+def asked_models(manifest: Manifest) -> set[str]:
+    """The models of the recipe that a stage has asked; all of them where no request is noted."""
+    return {row.model for row in manifest.cost.by_stage if row.requests} or {*manifest.models}
 
 
 def _measures(report: Mapping[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
@@ -268,14 +248,28 @@ def _content_values(written: WrittenRelease) -> dict[str, Any]:
         "configs": [(config, CONFIGS[config]) for config, counts in written.counts.items() if counts],
         "counts": written.counts,
         "between_splits": written.between_splits,
+        "left_out": [
+            (rule, RULES[rule], len(places), escape_markdown(_some_of(places)))
+            for rule, places in sorted(written.left_out.items(), key=lambda item: list(RULES).index(item[0]))
+        ],
     }
+
+
+def _some_of(places: Sequence[str]) -> str:
+    """The first rows that were left out, by their places: not by their texts, which may be why they were."""
+    more = f" and {len(places) - LISTED_ROWS:,} more" if len(places) > LISTED_ROWS else ""
+    return ", ".join(places[:LISTED_ROWS]) + more
 
 
 def _model_values(manifest: Manifest) -> dict[str, Any]:
     """Who wrote and who judged, and what it cost."""
-    cost = manifest.cost
+    cost, asked = manifest.cost, asked_models(manifest)
     return {
-        "models": [escape_markdown(_model_text(name, model)) for name, model in manifest.models.items()],
+        "models": [
+            escape_markdown(_model_text(name, model))
+            for name, model in manifest.models.items()
+            if name in asked
+        ],
         "served_by": list(map(_server_text, manifest.served_by)),
         "judges": manifest.judges,
         "order_effects": [
@@ -291,7 +285,9 @@ def _model_values(manifest: Manifest) -> dict[str, Any]:
         ],
         "unvalidated_judges": manifest.unvalidated_judges,
         "cost_usd": cost.full_usd,
-        "models_without_price": [escape_markdown(name) for name in manifest.models_without_price],
+        "models_without_price": [
+            escape_markdown(name) for name in manifest.models_without_price if name in asked
+        ],
         "tokens": sum(row.prompt_tokens + row.completion_tokens for row in cost.by_stage),
     }
 

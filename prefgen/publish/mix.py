@@ -13,7 +13,7 @@ from typing import Any
 
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.manifest import RunYield
-from prefgen.dataset.mix_manifest import MIX, MixedPart, MixManifest, is_mix
+from prefgen.dataset.mix_manifest import MIX, MixedPart, MixManifest, is_mix, taken_earlier
 from prefgen.dataset.parquet import FULL_PAIRS, PAIRS
 from prefgen.dataset.record_codec import DROPPED, StoredDrop
 from prefgen.dataset.splits import splits_of
@@ -229,8 +229,11 @@ def _manifest(name: str, parts: Sequence[MixedPart], written: _Written, **option
 def _mixed_part(number: int, part: MixPart, read: PartRows, draw: Draw, written: _Written) -> MixedPart:
     """What there is to say of a part; of something on this machine its own name alone."""
     dataset, note = read.dataset, read.dataset.release or {}
+    name = display_name(part.name)
+    earlier, path = taken_earlier(name, dataset.manifest), _path_of(part.name)
+    known: dict[str, Any] = {"path": path if path != name else None, "earlier": earlier or None}
     return MixedPart(
-        name=display_name(part.name),
+        name=name,
         revision=dataset.revision,
         version=note.get("version"),
         content_hash=note.get("content_hash"),
@@ -249,7 +252,15 @@ def _mixed_part(number: int, part: MixPart, read: PartRows, draw: Draw, written:
         curated=written.curated[number],
         left=written.pairs[number],
         prompts_left=len(written.prompts[number]),
+        **{field: value for field, value in known.items() if value is not None},
     )
+
+
+def _path_of(name: str) -> str | None:
+    """A part's name as it was given, where it is a path below the present folder: that is nobody's secret."""
+    path = Path(name)
+    is_below = path.exists() and not path.is_absolute() and ".." not in path.parts
+    return path.as_posix() if is_below else None
 
 
 def _licenses_of(parts: Sequence[MixedPart], written: _Written) -> dict[str, int]:

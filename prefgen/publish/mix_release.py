@@ -42,7 +42,7 @@ def write_mix_rows(
                 yield split, row
 
     write_config("preferences", rows(), folder, digest, written)
-    written.content_hash, written.left_out = digest.hexdigest(), len(bad_rows.rows)
+    written.content_hash, written.left_out = digest.hexdigest(), bad_rows.places_by_rule
     if not any(written.counts["preferences"].values()):
         raise RecipeError(f"{str(mix)!r} has no pair that could be published")
     return written
@@ -77,6 +77,12 @@ def mix_values(manifest: MixManifest) -> dict[str, Any]:
         "curators": recipe_text({"curate": list(manifest.curators)}) if manifest.curators else "",
         "dropped_by_curators": [
             (escape_markdown(reason), n) for reason, n in manifest.yields.dropped_by_curators.items()
+        ],
+        "taken_earlier": [
+            (escape_markdown(of), escape_markdown(reason), n)
+            for part in manifest.mixed_of
+            for of, counts in part.earlier.items()
+            for reason, n in counts.items()
         ],
         "not_of_runs": [
             escape_markdown(part.name) for part in manifest.mixed_of if part.left and not part.of_run
@@ -121,7 +127,7 @@ def _command(manifest: MixManifest) -> str:
     """What makes the mix again, of the same commits of its parts."""
     amounts = []
     for part in manifest.mixed_of:
-        name = f"{part.name.partition('@')[0]}@{part.revision}" if part.revision else part.name
+        name = f"{part.name.partition('@')[0]}@{part.revision}" if part.revision else part.path or part.name
         amount = str(part.wanted) if part.share is None else f"{part.share:.12f}".rstrip("0")
         amount = "" if part.share == 1 else amount
         amounts.append(shlex.quote(" ".join(f"{name}:{amount}".rstrip(":").replace("`", "").split())))

@@ -106,7 +106,7 @@ def write_rows(
         "failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written
     )
     written.content_hash = digest.hexdigest()
-    written.left_out = len(bad_rows.rows)
+    written.left_out = bad_rows.places_by_rule
     if not any(written.counts["preferences"].values()):
         raise RecipeError(f"{str(run)!r} has no pair that could be published")
     return written

@@ -1,6 +1,6 @@
 """Shards of a release or a mix: the rows of each split, streamed into Parquet files of fifty thousand."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class WrittenRelease:
     content_hash: str = ""
     harmful: int = 0
     """Rows of `preferences` that were made from harmful texts."""
-    left_out: int = 0
-    """Rows of `preferences` that break a rule of `check`, and are in no release."""
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """{rule of `check`: where the rows of `preferences` stand that break it, and are in no release}."""
     between_splits: int = 0
     """Prompts that are nearly the same as prompts of both splits, and in neither."""
 

@@ -2,6 +2,8 @@
 (prefgen/publish/card.py)
 """
 
+import json
+
 import yaml
 
 from tests.support.cli import prefgen_here as prefgen
@@ -19,6 +21,32 @@ def test_a_card_shows_them(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "](plots/pairs.png)" in (tmp_path / "run" / "release" / "README.md").read_text()
     assert (tmp_path / "run" / "release" / "plots" / "pairs.png").read_bytes().startswith(PNG)
+
+
+def test_a_card_says_who_curated_and_judged_and_names_no_model_that_nobody_asks(tmp_path):
+    recipe = a_recipe()
+    prompts, sample, judge, pair = recipe["stages"]
+    judge["judge"]["quality"]["swap"] = False
+    models = {**recipe["models"], "idle": {"use": "scripted", "rules": [], "temperature": 0.3}}
+    stages = [prompts, {"curate": [{"use": "limit", "count": 25}]}, sample, judge, pair]
+    stages += [{"curate": [{"use": "length_balance", "keep": 0.9}, {"use": "limit", "count": 20}]}]
+    (tmp_path / "recipe.json").write_text(json.dumps({**recipe, "models": models, "stages": stages}))
+    assert prefgen("run", "recipe.json", "--out", "run", "-q", "-y", cwd=tmp_path).returncode == 0
+
+    done = prefgen("publish", "run", "--dry-run", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    card = (tmp_path / "run" / "release" / "README.md").read_text()
+    rows = [line[2:-2].split(" | ") for line in card.splitlines() if line.startswith("| ")]
+    said = [tuple(row) for row in rows if row[0] in ("curate", "judge", "sampling")]
+    assert said == [
+        ("curate", "limit: count 25"),
+        ("judge", 'quality = ultrafeedback: model grader, aspects \\["helpfulness"\\], swap false'),
+        ("curate", r"length\_balance: keep 0.9; limit: count 20"),
+        ("sampling", "writer: temperature 1.0; grader: temperature 0"),
+    ]
+    assert "idle" not in card and "no price was given for grader, writer:" in card
+    assert "Pairs that break a rule" not in card
 
 
 def test_what_somebody_wrote_in_the_card_stays(second, tmp_path, more):

@@ -109,6 +109,30 @@ def test_a_mix_that_is_written_anew_leaves_no_release_of_the_earlier_one(tmp_pat
     assert sum(dry(tmp_path).counts["preferences"].values()) == 9
 
 
+def test_a_mix_of_a_mix_says_what_curators_took_and_where_its_parts_are(tmp_path):
+    (tmp_path / "runs").mkdir()
+    dataset(tmp_path / "runs" / "one.jsonl", pairs("A", 30, "rain"))
+    (tmp_path / "c.yaml").write_text("curate: [{use: limit, count: 20}]")
+    mixes = [
+        ("runs/one.jsonl", "--curate", "c.yaml", "-o", "out/inner"),
+        ("out/inner", "--curate", "c.yaml", "-o", "out/middle"),
+        ("out/middle", "-o", "out/outer"),
+    ]
+    for part, *options in mixes:
+        done = prefgen("mix", part, *options, "--test", "0.2", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+    prefgen("publish", "out/outer", "--dry-run", cwd=tmp_path)
+
+    [part] = json.loads((tmp_path / "out" / "outer" / "mix.json").read_text())["mixed_of"]
+    reason = "prompts: limit: over the limit of 20"
+    assert part["earlier"] == {"middle / inner": {reason: 10}}
+    assert (part["name"], part["path"]) == ("middle", "out/middle")
+    card = (tmp_path / "out" / "outer" / "release" / "README.md").read_text()
+    assert f"| middle / inner | {reason} | 10 |" in card and "prefgen mix out/middle --test" in card
+    assert str(tmp_path) not in card
+
+
 def test_splits_are_those_of_the_mix(tmp_path):
     dataset(tmp_path / "one.jsonl", pairs("A", 30, "rain"))
     mixed(tmp_path, "one.jsonl")

@@ -210,6 +210,11 @@ def test_a_broken_row_is_left_out_and_listed_and_forbids_nothing(tmp_path, hub):
     [listed] = (tmp_path / "run" / "release" / "bad_rows.jsonl").read_text().splitlines()
     assert json.loads(listed)["where"] == f"pair {rows[0]['id']}"
     assert "<|im_end|>" in json.loads(listed)["reason"]
+    card = (tmp_path / "run" / "release" / "README.md").read_text()
+    lost = card.partition("## What was lost")[2].partition("## ")[0]
+    said = [line.split(" | ") for line in lost.splitlines() if line.startswith("| leak")]
+    assert [(row[0], row[2], row[3]) for row in said] == [("| leak", "1", f"pair {rows[0]['id']} |")]
+    assert "no judge's text" in lost and "im_end" not in lost
     assert strict.returncode == 4
     assert f"(id {rows[0]['id'][:40]})" in strict.stdout
 

@@ -232,9 +232,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         r" (?:\w+ ){0,2}(?:errors?|mistakes?|flaws?|faults?)\b",
     ]
     right = [
-        rf"{first} (?:is|was|gets it|got it) (?:right|correct)\b(?=[.,;:]|$| and\b)",
         rf"(?:\bonly )(?:the )?{label} [^,;.]{{0,20}}\b(?:right|correct)\b",
-        rf"{first} (?:solves|solved) (?:it|this|the)\b",
         rf"{first}答对",
     ]
     wrong = [rf"{first} (?:is|was) (?:wrong|incorrect)\b(?=[.,;:]|$| and\b)", rf"{first}答错"]

@@ -194,10 +194,12 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"(?:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){behind}",
-        rf"(?:\b(?:makes?|making|gives?|puts?|{no}(?:find|consider)) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
+        rf"(?:\b(?:makes?|making|gives?|puts?|{no}(?:find|consider)) ){label} (?:the )?"
+        rf"(?:{_GOOD}|ahead|edge)\b",
         rf"\A{not_named}{named}{not_named}\bmak(?:ing|es) it (?:the )?(?:\w+ly )?{_GOOD}\b",
         rf"{text} (?:\w+ly )?(?:better|more \w+ly) (?!(?:than|and|or|but)\b)\w+s\b",
-        rf"{subject} {_ADVERBS}{_SERVES} {of_it}(?:better|more \w+ly)(?=[.,;:!]|\Z| than\b| overall\b| here\b)",
+        rf"{subject} {_ADVERBS}{_SERVES} {of_it}(?:better|more \w+ly)"
+        r"(?=[.,;:!]|\Z| than\b| overall\b| here\b)",
         rf"\b(?:better|best) (?:served|answered|helped|satisfied) by {label}(?=[.,;!]|\Z)",
         rf"{text} {_ADVERBS}(?:edges|pulls|comes) (?:ahead|out)\b",
         rf"{subject} {of_it}(?:and|,) is {_ADVERBS}(?:better|more {_WELL})\b",

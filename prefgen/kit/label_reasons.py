@@ -38,8 +38,12 @@ _BETTER = re.compile(
     r"|more (?:helpful|useful|accurate|correct|complete))\b",
     re.IGNORECASE,
 )
-_TIE = re.compile(r"\ba (?:tie|draw)\b|\btied\b|\b(?:tie|draw)\W*\Z", re.IGNORECASE)
-_EVEN = re.compile(r"\b(?:neither|equal\w*)\b", re.IGNORECASE)
+_TIE = re.compile(
+    r"(?:\ba |\bis |[:=] ?)(?:tie|draw)\b|\btied\b|\b(?:tie|draw)\W*\Z"
+    r"|\bneither (?:\w+ )?(?:is|was|seems) (?:\w+ly )?(?:better|preferable|superior|stronger)\b",
+    re.IGNORECASE,
+)
+_EVEN = re.compile(r"\b(?:neither|equally)\b|\bequal\W*\Z", re.IGNORECASE)
 _TURNS = re.compile(r"\b(?:but|however|though|although|while|whereas|yet)\b", re.IGNORECASE)
 _DISAGREES = re.compile(r"\bdisagree", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?:。？！])\s+|\n")

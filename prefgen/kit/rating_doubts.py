@@ -35,10 +35,11 @@ _OTHER_NUMBER = re.compile(
 )
 """A number that may be another rating, and no count of something, which would stand behind it."""
 _CLAUSE_END = re.compile(r"[.!?;:\n]")
+_WORDS = re.compile(r"[^\W\d]+")
 _WORDS_THAT_OPEN = 4
 """At most so many words stand before what opens a clause: "In fact a 2 would be fairer."."""
 _GIVEN_NUMBER = re.compile(
-    r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)"
+    r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)(?: this text)?"
     r"|(?:it|this|text) (?:scores|gets|receives)|deserves?|merits?|warrants?|earns?"
     r"|(?:give|get|deserve|score|merit|earn|receive)s? (?:it )?(?:more|higher) than"
     r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
@@ -200,7 +201,7 @@ def gives_other_number(text: str, value: float | None, scale: Scale) -> bool:
     back it is one of what the text says: "offering 1 or 2 tips", "only 2 stanzas instead of 4".
     """
     return any(
-        len(_CLAUSE_END.split(_before(match, "number"))[-1].split()) <= _WORDS_THAT_OPEN
+        len(_WORDS.findall(_CLAUSE_END.split(_before(match, "number"))[-1])) <= _WORDS_THAT_OPEN
         and _is_other(match, value, scale)
         for match in _OTHER_NUMBER.finditer(text)
     )

@@ -180,7 +180,7 @@ def test_a_but_between_two_texts_speaks_for_neither(form):
         "Neither text is perfect, but Text B comes closer.",
         "Both texts equally cover the history. Text B adds dates.",
         "Neither response contains harmful content. Text B is more detailed.",
-        "Text B says how to draw a map. Text A does not.",
+        "All things being equal, Text B adds more.", "Text B says how to draw a map. Text A does not.",
     ],
 )  # fmt: skip
 def test_what_holds_for_both_texts_is_no_tie(reasons):
@@ -189,7 +189,15 @@ def test_what_holds_for_both_texts_is_no_tie(reasons):
 
 
 @pytest.mark.parametrize(
-    "reasons", ["Neither is better.", "It is a tie.", "Both are equally good.", "They are tied."]
+    "reasons",
+    [
+        "Neither is better. A is first.",
+        "Verdict: tie, it is close.",
+        "They are equal.",
+        "It is a tie.",
+        "Both are equally good.",
+        "They are tied.",
+    ],
 )
 def test_a_tie_beside_a_label_in_an_object_is_none(reasons):
     for reply in (

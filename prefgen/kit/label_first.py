@@ -8,28 +8,28 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from prefgen.kit.label_leanings import ILL, NOUN
-from prefgen.kit.label_reasons import blames
+from prefgen.kit.label_reasons import blames, mentions, says_better, says_tie
 from prefgen.kit.plain_words import plain
 from prefgen.text.reasoning import any_of
 
 _CLAUSES = re.compile(
-    r"(?<=[.!?;:])\s+|\n+|,? (?=(?:while|whereas|but|although|though)\b)"
+    r"(?<=[.!?;:])\s+|\n+|,? (?=(?:while|whereas|but|although|though)\b)|, (?=(?:so|making|which makes)\b)"
     rf"|,? (?=and (?:it\b|(?:{NOUN} )?[\"'(\[]?(?-i:[A-Z0-9])(?!\w)))",
     re.IGNORECASE,
 )
 _NEXT_TEXT = re.compile(
-    rf", (?=(?:{NOUN} )?(?-i:[A-Z0-9]) (?:is|was|does|did|has|fails|lacks|isn|doesn)\b)", re.IGNORECASE
+    rf", (?=(?:{NOUN} )(?-i:[A-Z0-9])(?!\w)|(?-i:[A-Z0-9]) (?:is|was|does|did|has|fails|lacks|isn|doesn)\b)",
+    re.IGNORECASE,
 )
 """Behind a clause on a text: "Text A answers, B does not"."""
 _NAME_OF_REASONS = re.compile(
     r"(?:rationale|reason(?:s|ing)?|explanation|justification|comments?|feedback)? ?[:.]*", re.IGNORECASE
 )
-_THAN = re.compile(r"\bthan\b", re.IGNORECASE)
-"""Behind it a text is what another one is compared with."""
-_IS_SHORT = re.compile(
-    r"\bis (?:\w+ ){0,2}(?:short|brief|terse|concise|long|simple)(?:er)?\W*\Z", re.IGNORECASE
+_COMPARED_WITH = re.compile(
+    rf"\bthan\b.*|\b(?:unlike|(?:compared|in contrast) (?:to|with)) (?:{NOUN} )?(?-i:[A-Z0-9])(?!\w)",
+    re.IGNORECASE | re.DOTALL,
 )
-"""What may be a fault, and is conceded at most."""
+"""Behind it a text is what another one is compared with."""
 _DEGREE = r"(?:(?:also|both|much|far|very|clearly|slightly|significantly|more|the more) )*"
 _GOOD = (
     r"(?:better|superior|stronger|correct|accurate|complete|clear|detailed|direct|concise|helpful|useful|relevant"
@@ -44,15 +44,18 @@ _REQUEST = (
     r"(?:(?:the|both|all) (?:(?:user|given)(?:'s|’s)? )?(?:questions?|requests?|instructions?|prompt"
     r"|principle|task)|it)"
 )
-_LINK = r"(?:(?:while|whereas|but|although|though|and|however|only|still|then),? )*"
+_LINK = r"(?:(?:while|whereas|but|although|though|and|so|however|only|still|then),? )*"
+_CONCEDES = re.compile(r"\W*(?:while|although|though|even though)\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"\W*(?:but|however|yet|still|nevertheless)\b", re.IGNORECASE)
+"""How what is conceded begins, and what counts behind it."""
 _MAY_LIMIT = re.compile(
     r"n['’]t\b|\b(?:not?|never|nothing|nobody|nowhere|cannot|hardly|barely|seldom|scarcely|but|however|though"
-    r"|although|yet|could|should|would|might|claims?|equal\w*|tied?|draw|neither|second|first|former|latter"
+    r"|although|yet|could|should|would|might|claims?|neither(?! text)|nor|second|first|former|latter"
     r"|other(?! hand)|rival)\b",
     re.IGNORECASE,
 )
 _DECIDES = re.compile(
-    r"\b(?:i|i['’]\w+|we|my|choice|pick|point|vote|edge|preferred|preference|verdict|it)\b", re.IGNORECASE
+    r"\b(?:i|i['’]\w+|we|my|choice|pick|point|vote|edge|preferred|preference|verdict)\b", re.IGNORECASE
 )
 _PIECE = r"(?:answer|response|reply|explanation|summary|solution|account|text|one)"
 _WELL = r"(?:better|directly|correctly|accurately|clearly|completely|fully|precisely|well)"
@@ -81,7 +84,7 @@ def clauses_of(text: str, label: str, labels: Sequence[str]) -> list[tuple[str, 
         for part in (_NEXT_TEXT.split(clause) if named.search(clause.partition(",")[0]) else (clause,))
     ]
     for clause in parts:
-        about = named.search(_THAN.split(clause, maxsplit=1)[0])
+        about = named.search(_COMPARED_WITH.sub("", clause))
         label = about[0] if about else label
         if not _NAME_OF_REASONS.fullmatch(clause.strip()):
             found.append((label, clause))
@@ -130,19 +133,24 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。？！])\s+|\n+")
 
 
 def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
-    """Whether reasons behind a label may speak for another one, or against their own: that may be a turn."""
+    """Whether reasons behind a label may speak for another one, or against their own: that may be a turn. A
+    "but" between a clause on another text and one on its own speaks for neither by itself.
+    """
     clauses = clauses_of(reasons, label, labels)
     is_own = [about == label for about, _ in clauses]
-    if "?" in reasons or not clauses:
+    if "?" in reasons or not clauses or says_tie(reasons):
         return True
     for number, (about, clause) in enumerate(clauses):
-        if number and not is_own[number - 1] and _concedes(clauses, number, labels):
-            clause = re.sub(rf"\A\W*{_LINK}", "", clause, flags=re.IGNORECASE)
         if about == label:
+            if number and not is_own[number - 1]:
+                clause = re.sub(rf"\A\W*{_LINK}", "", clause, flags=re.IGNORECASE)
             is_turn = faults(clause, about, labels) or _MAY_LIMIT.search(clause) or blames(clause)
         elif any(is_own):
-            is_turn = praises(clause, about, labels) or not (
-                _is_of(clause, about) or faults(clause, about, labels)
+            is_conceded = _CONCEDES.match(clause) or (
+                is_own[number + 1 : number + 2] == [True] and _GOES_ON.match(clauses[number + 1][1])
+            )
+            is_turn = (praises(clause, about, labels) and not is_conceded) or not (
+                _is_of(clause, about, labels) or faults(clause, about, labels)
             )
         else:
             is_turn = not faults(clause, about, labels)
@@ -151,23 +159,14 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
     return False
 
 
-def _concedes(clauses: Sequence[tuple[str, str]], number: int, labels: Sequence[str]) -> bool:
-    """Whether a "but" behind a clause on another text is against that one: behind a fault of it, or before
-    certain praise.
+def _is_of(clause: str, label: str, labels: Sequence[str]) -> bool:
+    """Whether a clause is about the text of a label by its subject, or goes on about it without a label, and
+    is no decision for it.
     """
-    (other, before), (label, clause) = clauses[number - 1 : number + 1]
-    return (
-        praises(clause, label, labels)
-        or faults(before.rstrip(" ,"), other, labels)
-        or blames(before)
-        or _IS_SHORT.search(before) is not None
-    )
-
-
-def _is_of(clause: str, label: str) -> bool:
-    """Whether a clause is about the text of a label by its subject, and no decision for it."""
     subject = rf"\W*{_LINK}(?:the )?(?:{_TEXT}) [\"'(\[]?(?-i:{re.escape(label)})[\"')\]]?(?!\w)"
-    return re.match(subject, clause, re.IGNORECASE) is not None and not _DECIDES.search(clause)
+    is_subject = re.match(subject, clause, re.IGNORECASE) is not None
+    goes_on = not mentions(clause, labels) and not says_better(clause)
+    return (is_subject or goes_on) and not _DECIDES.search(clause)
 
 
 @lru_cache(maxsize=64)
@@ -177,7 +176,7 @@ def _forms(label: str, labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pat
     others = any_of([other for other in labels if other != label])
     than = rf"(?: than (?:{NOUN} )?(?-i:{others}))?"
     good = rf"{_DEGREE}{_GOOD}(?:(?:,|,? and) {_DEGREE}{_GOOD})*{than}"
-    bad = rf"(?:less {_GOOD}|(?:too )?{_DEGREE}{_BAD})(?:(?:,|,? and|,? or) (?:too )?{_BAD})*{than}"
+    bad = rf"(?:less {_GOOD}|too \w+|(?:too )?{_DEGREE}{_BAD})(?:(?:,|,? and|,? or) (?:too )?{_BAD})*{than}"
     gives = rf"(?:provides|gives|offers) an? {_DEGREE}{_GOOD}(?:(?:,|,? and) {_DEGREE}{_GOOD})* {_PIECE}"
     deed = rf"(?:{_MEETS}|{gives}|answers(?: {_WELL})?)"
     well = rf"(?:(?:is {good}|{deed}|is not {_BAD})(?:,? and (?:is {good}|{deed}))?(?: too| as well| also)?)"
@@ -187,7 +186,7 @@ def _forms(label: str, labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pat
         rf"(?:{_WELL} )?(?:answer|follow|execute|address|fulfil|fulfill|meet)(?: {_REQUEST})?(?: {_WELL})?"
     )
     isnt = r"(?:is (?:not|never|seldom|hardly|scarcely)|isn't|isn’t)"
-    fails = rf"(?:{no} {deeds}|never {_MEETS}|ignores {_REQUEST}|{isnt} {_GOOD}|(?:does not|doesn't|doesn’t))"
+    fails = rf"(?:{no} {deeds}|never {_MEETS}|ignores {_REQUEST}|{isnt} {_GOOD}|(?:is|does)(?: not|n['’]t))"
     errs = (
         r"(?:has|contains|makes) (?:an?|some|several|many|more) (?:factual |serious )?(?:errors?|mistakes?)"
     )
@@ -196,10 +195,7 @@ def _forms(label: str, labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pat
         r"|refuses(?: to \w+)?|strays|goes off topic)"
     )
     ill = rf"(?:is {bad}|{fails}|{errs}|{amiss}|lacks details?|misses the point)"
-    fault = (
-        rf"{_LINK}(?:{own}|it) {ill}(?:,? and {ill})?{than}"
-        rf"|(?:while|whereas|but) {own} (?:is not|isn't|isn’t)"
-    )
+    fault = rf"{_LINK}(?:{own}|it) {ill}(?:,? and {ill})?{than}"
     return (
         re.compile(rf"(?:{praise})[.!;]*", re.IGNORECASE),
         re.compile(rf"(?:{fault})[.!;]*", re.IGNORECASE),

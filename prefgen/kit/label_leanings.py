@@ -18,7 +18,10 @@ BETTER = (
     r"|a) )*"
     r"(?:better|best|preferable|preferred|superior|stronger|winner)"
 )
-_ADVERBS = r"(?:(?:\w+ly|much|far|also|still|just|only|overall|again|by far|in fact|here|a bit|the|a) ){0,4}"
+_ADVERBS = (
+    r"(?:(?:\w+ly|much|far|also|still|just|only|overall|again|by far|in fact|here|a bit|the|a|therefore|thus"
+    r"|hence) ){0,4}"
+)
 _IS = r"(?:is|was|seems|looks|reads|appears|remains|feels|comes out|ends up)"
 _GOOD = r"(?:better|best|preferable|preferred|superior|stronger|strongest|winner|favou?rite)"
 _FOUND = r"(?:is|was|has been) (?:\w+ly )?(?:judged|deemed|considered|found|rated)(?: to be)?"
@@ -31,6 +34,11 @@ _SERVES = (
     r"(?:does|fares|performs|handles|covers|answers|addresses|follows|fits|serves|satisfies|meets|captures"
     r"|explains)"
 )
+_TURNS = (
+    r"\b(?:no|not|any|little|but|while|whereas|though|although|however|than|unlike|compared|nor|first|second"
+    r"|former|latter|other)"
+)
+"""Behind it a sentence may be about another text, or deny what it says."""
 _PREFER = (
     r"(?:prefer|favou?r|choose|chose|pick|select|recommend|(?:go|going) (?:with|for)|vote (?:for|goes to)"
     r"|send|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for"
@@ -155,6 +163,9 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     bare = rf"(?:{noun} |(?:\A|[,;:] |\b(?:so|thus|and|that|think) )){named}{_PIECE}" if is_digits else first
     behind = rf"(?:{noun} ?)?{named}(?!\w|[./]\d" + (r"| [a-z])" if is_digits else ")")
     text = rf"(?<!\()(?<!option )(?<!answer )(?<!choice ){first}"  # and no option that a text chose
+    subject = rf"(?:\A|[,;:] |\b(?:and|so|thus|that|but|while|whereas|though|although) ){label}"
+    of_it = rf"(?:(?!{_named(labels)}|{_TURNS}\b)[^.;,]){{0,60}}?\b"  # and of no other text
+    not_named = rf"(?:(?!{_named(labels)}|{_TURNS}\b)[^.;])*"
     no = r"(?<!n't )(?<!n’t )(?<!not )(?<!never )"
     better = [
         rf"{bare} {_ADVERBS}(?:{_IS}|{_FOUND}) {_ADVERBS}{_GOOD}\b",
@@ -183,13 +194,15 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"(?:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){behind}",
-        rf"(?:\b(?:makes?|making|gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
+        rf"(?:\b(?:makes?|making|gives?|puts?|{no}(?:find|consider)) ){label} (?:the )?"
+        rf"(?:{_GOOD}|ahead|edge)\b",
+        rf"\A{not_named}{named}{not_named}\bmak(?:ing|es) it (?:the )?(?:\w+ly )?{_GOOD}\b",
         rf"{text} (?:\w+ly )?(?:better|more \w+ly) (?!(?:than|and|or|but)\b)\w+s\b",
-        rf"{text} {_ADVERBS}{_SERVES} (?:(?!(?:no|not|any|little)\b)\w+ ){{0,5}}(?:better|more \w+ly)"
+        rf"{subject} {_ADVERBS}{_SERVES} {of_it}(?:better|more \w+ly)"
         r"(?=[.,;:!]|\Z| than\b| overall\b| here\b)",
         rf"\b(?:better|best) (?:served|answered|helped|satisfied) by {label}(?=[.,;!]|\Z)",
         rf"{text} {_ADVERBS}(?:edges|pulls|comes) (?:ahead|out)\b",
-        rf"{text} [^.;,]{{0,60}}\b(?:and|,) is {_ADVERBS}(?:better|more {_WELL})\b",
+        rf"{subject} {of_it}(?:and|,) is {_ADVERBS}(?:better|more {_WELL})\b",
         rf"{own} ?(?:>+|≻) ?[\"'(\[<]?(?:{any_of(labels)})",
         rf"{own}(?:更好|更佳|更优|更强|胜出|获胜)",
         rf"(?:选择|选|偏向|喜欢){label}",
@@ -221,9 +234,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         r" (?:\w+ ){0,2}(?:errors?|mistakes?|flaws?|faults?)\b",
     ]
     right = [
-        rf"{first} (?:is|was|gets it|got it) (?:right|correct)\b(?=[.,;:]|$| and\b)",
         rf"(?:\bonly )(?:the )?{label} [^,;.]{{0,20}}\b(?:right|correct)\b",
-        rf"{first} (?:solves|solved) (?:it|this|the)\b",
         rf"{first}答对",
     ]
     wrong = [rf"{first} (?:is|was) (?:wrong|incorrect)\b(?=[.,;:]|$| and\b)", rf"{first}答错"]

@@ -12,7 +12,7 @@ from prefgen.kit.final_words import withdraws
 from prefgen.kit.label_first import speaks_for
 from prefgen.kit.label_grammar import KEYS, label_alone, named_in
 from prefgen.kit.label_leanings import ILL, leanings_in
-from prefgen.kit.label_reasons import blames, mentions, speaks_of_problem
+from prefgen.kit.label_reasons import blames, mentions, says_tie, speaks_of_problem
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.plain_words import plain
 from prefgen.kit.reply_json import field_name, json_object
@@ -28,7 +28,6 @@ _LOSER = re.compile(
     r"(?:los(?:er|es|ing)|worse|worst|rejected|weaker|inferior)(?:_(?:text|response|answer))?"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
-TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
 _ASKS_FOR_LOSER = re.compile(
     r"\b(?:which|identify|find|name)\b[^.]*\b(?:worse|worst|weaker|inferior|less \w+)\b", re.IGNORECASE
 )
@@ -126,5 +125,5 @@ def _speak_against(texts: Sequence[str], winner: str, labels: Sequence[str]) -> 
             if text.strip()
         )
         or (not mentions(words, labels) and bool(blames(words) or _REMOVES.search(words)))
-        or any(TIES.search(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts)
+        or any(says_tie(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts)
     )

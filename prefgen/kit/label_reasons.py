@@ -38,6 +38,13 @@ _BETTER = re.compile(
     r"|more (?:helpful|useful|accurate|correct|complete))\b",
     re.IGNORECASE,
 )
+_TIE = re.compile(
+    r"(?:\ba |\bis |[:=] ?)(?:tie|draw)\b|\btied\b|\b(?:tie|draw)\W*\Z"
+    r"|\bneither (?:\w+ )?(?:is|was|seems) (?:\w+ly )?(?:better|preferable|superior|stronger)\b",
+    re.IGNORECASE,
+)
+_EVEN = re.compile(r"\b(?:neither|equally)\b|\bequal\W*\Z", re.IGNORECASE)
+_TURNS = re.compile(r"\b(?:but|however|though|although|while|whereas|yet)\b", re.IGNORECASE)
 _DISAGREES = re.compile(r"\bdisagree", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?:。？！])\s+|\n")
 _WHOLE_SENTENCE_END = re.compile(r"(?<=[.!?。？！])\s+|\n")
@@ -54,6 +61,13 @@ def last_sentence(text: str) -> str:
 def says_better(text: str) -> bool:
     """Whether a text says of something, or asks, that it is the better one."""
     return _BETTER.search(text) is not None
+
+
+def says_tie(text: str) -> bool:
+    """Whether a text calls the two even: a tie anywhere, or by its last sentence, unless that goes on."""
+    sentence = last_sentence(text)
+    is_even = _EVEN.search(sentence) is not None and _TURNS.search(sentence) is None
+    return is_even or _TIE.search(text) is not None
 
 
 def blames(text: str) -> bool:

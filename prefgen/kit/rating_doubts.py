@@ -27,15 +27,19 @@ _NUMBERED = (
 """What has a number of its own: "worse than Text 1." gives no rating."""
 _OTHER_NUMBER = re.compile(
     rf"(?<![\w.,#-]){''.join(f'(?<!{word} )' for word in _NUMBERED)}(?<!of the )(?<!out of )(?<!answer is )"
-    r"(?<!answer as )"
+    r"(?<!answer as )(?!1 points?\))"
     r"(?P<number>\d{1,2}(?:\.\d+)?)(?![\w%])"
     rf"(?= ?/ ?\d| (?:out )?of (?:\d+(?!\d)|{_WORD})\b{_NOT_COUNTED}|-ish|-\d"
     rf"|\W*(?:\n|\Z)| ?[.,;!](?:\s|\Z)| [-–—(]| {_NO_NOUN}\b)",
     re.IGNORECASE,
 )
 """A number that may be another rating, and no count of something, which would stand behind it."""
+_CLAUSE_END = re.compile(r"[.!?;:\n]")
+_WORDS = re.compile(r"[^\W\d]+")
+_WORDS_THAT_OPEN = 4
+"""At most so many words stand before what opens a clause: "In fact a 2 would be fairer."."""
 _GIVEN_NUMBER = re.compile(
-    r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)"
+    r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)(?: this text)?"
     r"|(?:it|this|text) (?:scores|gets|receives)|deserves?|merits?|warrants?|earns?"
     r"|(?:give|get|deserve|score|merit|earn|receive)s? (?:it )?(?:more|higher) than"
     r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
@@ -139,7 +143,7 @@ _ALL_BLAME = re.compile(_ALL.format(_BLAMING), re.IGNORECASE)
 
 def is_revised(after: str, value: float | None, scale: Scale) -> bool:
     """Whether what follows a rating takes it back, or may give another one."""
-    return is_contradicted(after, value, scale) or _has_number(_OTHER_NUMBER, after, value, scale)
+    return is_contradicted(after, value, scale) or gives_other_number(after, value, scale)
 
 
 def is_contradicted(reasons: str, value: float | None, scale: Scale) -> bool:
@@ -192,9 +196,15 @@ def is_of_other_text(rationale: str, number: int, values: Sequence[float | None]
     return False
 
 
-def gives_other_number(text: str, value: float, scale: Scale) -> bool:
-    """Whether a number of the scale that counts nothing and is not `value` stands in a text."""
-    return _has_number(_OTHER_NUMBER, text, value, scale)
+def gives_other_number(text: str, value: float | None, scale: Scale) -> bool:
+    """Whether a number of the scale that counts nothing and is not `value` opens a clause of a text. Further
+    back it is one of what the text says: "offering 1 or 2 tips", "only 2 stanzas instead of 4".
+    """
+    return any(
+        len(_WORDS.findall(_CLAUSE_END.split(_before(match, "number"))[-1])) <= _WORDS_THAT_OPEN
+        and _is_other(match, value, scale)
+        for match in _OTHER_NUMBER.finditer(text)
+    )
 
 
 def opens_otherwise(preamble: str, scale: Scale) -> bool:

@@ -13,13 +13,14 @@ from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes
 from prefgen.kit.label_first import are_reasons_for, clauses_of, faults, names_texts, speaks_for, turns_away
 from prefgen.kit.label_grammar import CONCLUDING, LOSER, Named, first_sentence, label_alone, named_in
 from prefgen.kit.label_leanings import NOUN, leanings_in
-from prefgen.kit.label_objects import TIES, label_in_object
+from prefgen.kit.label_objects import label_in_object
 from prefgen.kit.label_reasons import (
     asks_for_loser,
     disagrees,
     last_sentence,
     mentions,
     says_better,
+    says_tie,
     speaks_ill,
     speaks_of_problem,
 )
@@ -249,7 +250,7 @@ def _leads_to(label: str, said: str, labels: Sequence[str]) -> bool:
         return True
     others = [other for other in labels if other != label]
     return names_texts(said, labels) and not (
-        TIES.search(last_sentence(said))
+        says_tie(said)
         or (not mentions(said, others) and turns_away(label, said, labels))
         or speaks_of_problem(said, label, labels)
     )

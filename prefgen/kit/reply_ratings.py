@@ -60,7 +60,7 @@ _GIVEN_LINE = re.compile(
     re.IGNORECASE,
 )
 """A sentence, or Prometheus' mark, that is a rating where no line is."""
-_RESULT_MARK = re.compile(r"[ \t]+(?=\[RESULT\])", re.IGNORECASE)
+_RESULT_MARK = re.compile(r"(?<![ \t])[ \t]+(?=\[RESULT\])", re.IGNORECASE)
 _SUM = re.compile(r"(?P<parts>\d(?: ?\+ ?\d)+) ?= ?(?P<sum>\d{1,2})")
 _REMARK = re.compile(
     r"(?P<value>[^.,;]{0,40}\d[^.,;a-z]{0,40})(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)",

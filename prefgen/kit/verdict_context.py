@@ -104,7 +104,7 @@ def speaks_for_another(text: str) -> bool:
     """
     sentence = _SENTENCE_END.split(text.strip())[-1]
     return _NOT_MINE.search(sentence) is not None or (
-        _SUPPOSES.match(sentence) is not None and "," not in sentence
+        _SUPPOSES.match(sentence) is not None and not re.search("[,;]", sentence)
     )
 
 
@@ -112,11 +112,13 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。！？])(?<!e\.g\.)(?<!i\.e\.)\s+(?=\S)"
 _SUPPOSES = re.compile(r"\W*(?:if|suppose|supposing|assume|assuming|imagine|had|were)\b", re.IGNORECASE)
 _OTHERS = r"(?:judges?|reviewers?|raters?|annotators?|graders?|critics?)"
 _NOT_MINE = re.compile(
-    r"\A\W*(?:quot|ignore|disregard|hypothetical|(?:an? |for )?example)\w*|\bquoted\b|\bquotation\b"
+    r"\A\W*(?:(?:quot|ignore|disregard|hypothetical)\w*|(?:(?:this|that|it|is|was|here|an?|the|my|for|first"
+    r"|rough|just|only) )*(?:example|draft)s?\W*\Z)|\bquoted\b|\bquotation\b"
     r"|\bwords (?:are|were)\b|\bwith the words\b"
     r"|\b(?:expected|sample|template) (?:output|verdict|answer|reply)\b"
-    r"|\binject\w*|\bhidden\b|\b(?:last|final) line\b|\be\.g\b"
-    r"|\bfor example\W*\Z|\bdraft\b|\bas follows\b|\bthis form\b|\bform(?:at)? is\b"
+    r"|\b(?:example|draft) (?:verdict|rating)\b"
+    r"|\binject\w*|\bhidden\b|\b(?:last|final) line\b|\be\.g\W*\Z"
+    r"|\bfor example\W*\Z|\bas follows\b|\bthis form\b|\bform(?:at)? is\b"
     r"|\bbelow\W*\Z|\b(?:is|are|given|shown|quoted|copied|printed) below\b"
     r"|\b(?:says?|said|reads?|claims?|states?|writes?|wrote|asks?|asked for|wants?) (?:so|this|that)\W*\Z"
     r"|\b(?:tells?|asks?|instructs?|orders?|urges?|wants?) (?:me|us|the judge)\b"

@@ -115,7 +115,6 @@ def test_certain_praise_and_certain_faults_are_read(form, reasons):
     [
         "Text A is brief, but still more useful than Text B.",
         "Text A names the right river, but Text B is too brief.",
-        "Text A is calm, but Text B is dull.",
     ],
 )  # fmt: skip
 def test_a_turn_behind_another_text_may_be_one_against_its_own(form, reasons):

@@ -52,6 +52,15 @@ def test_what_a_paragraph_ends_on_may_doubt_a_vote(words):
             read_vote(Reply(text=f"{text}\n\nFinal judgment: yes", finish_reason="stop"))
 
 
+@pytest.mark.parametrize("text", [" " * 10_000, "The text" + " \t" * 5_000])
+def test_a_run_of_blanks_is_read_at_once(text):
+    began = time.perf_counter()
+    assert rating_of(f"{text}\n\nRating: 4") == 4
+    assert rating_of(f"Rating: 4\nRationale: {text}.") == 4
+
+    assert time.perf_counter() - began < 0.5
+
+
 @pytest.mark.parametrize("name", ["Rationale", "**Rationale**", "Reason", "- Explanation"])
 def test_reasons_of_any_length_stand_behind_their_rating(name):
     assert rating_of(f"Rating: 4\n\n{name}: {PARAGRAPH}") == 4

@@ -36,7 +36,8 @@ def test_a_remark_in_the_line_must_be_a_reason_for_the_rating(text):
         "I give it 2 - it is wrong.",
         "it merits 2 (poor).", "I gave a 2 due to errors.", "A score of 2 reflects the errors.",
         "I would give it a two.", "it should be a two.", "其实应该给2分。", "Bad; 2 fits better.",
-        "1-2 range.",
+        "1-2 range.", "This aligns with a 2 overall.", "Vague: a 2 at most.", "I would give this text a 2.",
+        "Score: 1 + 1 = 2",
         "2-ish", "two out of five", "40%", "★★☆☆☆", "minus 2 for length.", "I then deduct two points.",
         "the cap of 2 applies.", "deserves the lowest rating.", "this is what the text asks for.",
         "That is four out of ten.",
@@ -52,6 +53,11 @@ def test_reasons_that_give_another_rating_make_it_unread(reason):
         "It gives 2 examples.", "It names two rivers and 3 lakes.", "One of the dates is missing.",
         "It answers 3 questions in two paragraphs.", "The second half is dense.", "It covers 1998 well.",
         "It makes the right choice for the user, who asked for a list.",
+        "It could be improved by offering 1 or 2 concrete tips.",
+        "The poem has only 2 stanzas instead of 5, and it does not rhyme.",
+        "The text rates the film 3/5 and explains why.",
+        "On topic (1 point). It answers two parts (1 point).",
+        "The user asked for a plan of weeks 1 to 3, and it has them.",
     ],
 )  # fmt: skip
 def test_counts_in_the_reasons_are_no_ratings(reason):

@@ -208,12 +208,25 @@ def test_a_label_may_answer_another_question(text):
         "A naive judge would conclude as follows.\n", "If length did not matter.\n", "If only tone counted.",
         "A first draft.\n", "My old verdict was this.\n", "I'm sorry, but I can't help with that.\n",
         "I cannot judge this. As a default.\n", "I flipped a coin.", "A perfect text would get this.\n",
-        "Text 2 for comparison.\n",
+        "Text 2 for comparison.\n", "For example.", "This is only a draft.\n", "An example.\n",
     ],
 )  # fmt: skip
 def test_a_verdict_that_is_not_the_judges_own_is_unread(words):
     assert label_of(f"{words}\nAnswer: A") is None
     assert rating_of(f"{words}\nRating: 5") is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The text names sources (e.g. the WHO).", "It has small gaps, e.g. no dates.",
+        "For example, it names three causes.",
+        "An example would make it better.", "The draft email is polite.",
+        "Examples are given throughout.", "Suppose the user is a beginner; then this is too hard.",
+    ],
+)  # fmt: skip
+def test_a_sentence_that_gives_an_example_leads_up_to_none(words):
+    assert rating_of(f"{words}\n\nRating: 4") == 4
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import typer
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption
 from prefgen.cli.check_recipe import check_constitution, check_recipe
 from prefgen.cli.completion import checkable
-from prefgen.cli.screen import say_lines
+from prefgen.cli.screen import NoPagerOption, paged, say_lines
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
@@ -99,6 +99,7 @@ def command(
     sets: SetsOption = [],
     connect: ConnectOption = False,
     no_plugins: NoPluginsOption = False,
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
@@ -156,7 +157,8 @@ def command(
         if as_json:
             print(json.dumps(report.as_json(), ensure_ascii=False))
         else:
-            say_lines(report_lines(report))
+            with paged(off=no_pager):
+                say_lines(report_lines(report))
     if written:
         print(written, file=sys.stderr)
     raise typer.Exit(0 if report.passed or out is not None else 4)

@@ -8,7 +8,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.completion import datasets
-from prefgen.cli.screen import say_lines
+from prefgen.cli.screen import NoPagerOption, paged, say_lines
 
 
 def command(
@@ -22,6 +22,7 @@ def command(
     after: Annotated[str, typer.Argument(help="What it is compared with.", autocompletion=datasets)],
     markdown: Annotated[bool, typer.Option("--markdown", help="For a changelog.")] = False,
     columns: ColumnsOption = [],
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the
@@ -45,4 +46,5 @@ def command(
     elif markdown:
         print(diff.markdown())
     else:
-        say_lines(diff_lines(diff))
+        with paged(off=no_pager):
+            say_lines(diff_lines(diff))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
-from prefgen.cli.screen import say_lines
+from prefgen.cli.screen import NoPagerOption, paged, say_lines
 from prefgen.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def command(
             "--why", help="Say which part of an ask makes it new: model, messages, sampling or format."
         ),
     ] = False,
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it
@@ -40,7 +41,8 @@ def command(
     if as_json:
         print(json.dumps(plan.as_json()))
     else:
-        _print_plan(plan)
+        with paged(off=no_pager):
+            _print_plan(plan)
 
 
 def _print_plan(plan: "Plan") -> None:

@@ -6,7 +6,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
 from prefgen.cli.consent import YesOption
-from prefgen.cli.screen import rule, say, say_lines
+from prefgen.cli.screen import NoPagerOption, paged, rule, say, say_lines
 
 
 def command(
@@ -16,6 +16,7 @@ def command(
     journal: JournalFileOption = None,
     sets: SetsOption = [],
     yes: YesOption = False,
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Run a fair sample of the prompts and show everything that became of them. The replies count later:
@@ -51,10 +52,11 @@ def command(
         if not outcome.complete:
             print_outcome(outcome, pipeline, as_json=as_json, quiet=False)
             raise typer.Exit(outcome.exit_code)
-        for record in read_records(outcome.out):
-            if as_json:
-                print(record.model_dump_json())
-            else:
-                rule()
-                say_lines(record_lines(record))
+        with paged(off=no_pager or as_json):
+            for record in read_records(outcome.out):
+                if as_json:
+                    print(record.model_dump_json())
+                else:
+                    rule()
+                    say_lines(record_lines(record))
     raise typer.Exit(outcome.exit_code)

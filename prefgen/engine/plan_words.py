@@ -28,10 +28,12 @@ def plan_lines(plan: "Plan") -> Iterator[Line]:
 
 
 def heading_line(plan: "Plan") -> Line:
+    looked_at = "all of them looked at"
+    if plan.sampled < plan.prompts:
+        looked_at = f"{plan.sampled:,} of them looked at and the numbers scaled up to all"
     return line(
         (plan.name, "bold"),
-        f": {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers "
-        "are estimates",
+        f": {plan.prompts:,} prompts, {looked_at}; new answers are simulated, so the numbers are estimates",
     )
 
 

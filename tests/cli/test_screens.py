@@ -171,6 +171,25 @@ def test_the_pager_is_the_users(many, environment, shown):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "r.json"),
+        ("preview", "r.json", "-n", "2"),
+        ("check", "runs/test"),
+        ("diff", "runs/test", "runs/test"),
+    ],
+)
+def test_whatever_is_read_goes_through_the_pager(many, words):
+    def on_a_terminal(*more):
+        return prefgen_on_a_terminal(*words, *more, cwd=many, LINES="4", PAGER="sed s/^/paged:/")
+
+    paged, whole = on_a_terminal(), on_a_terminal("--no-pager")
+
+    assert paged[0] == whole[0]
+    assert "paged:" in paged[1] and "paged:" not in whole[1]
+
+
+@pytest.mark.parametrize(
     "words", [("plan", "r.json"), ("show", "pairs", "runs/test"), ("check", "runs/test")]
 )
 def test_no_escape_codes_where_they_are_not_wanted(many, words):

@@ -37,14 +37,16 @@ _QUOTED = re.compile(r"\"[^\"\n]{1,400}\"|[“„][^”“\n]{1,400}[”“]|(?<
 _DONE = r"(?:met|satisfied|fulfill?ed|followed|respected|obeyed|adhered to|complied with)(?! by\b)"
 _DENIES_IT = re.compile(
     rf"(?:\bnot|n['’]t|\bnever|\bneither|\bnor) (?:(?!only\b|just\b|merely\b|but\b)\w+ )?{_DONE}\b|\bunmet\b"
-    rf"|\bnot (?:all|every|each)\b[^.;:]{{0,80}}\b{_DONE}\b|\b(?:all|every\w*) (?:\w+ )?(?:but|except)\b"
+    rf"|\bnot (?:all|every|each)\b[^.;:]{{0,80}}\b{_DONE}\b"
+    r"|\b(?:all|every\w*) (?:\w+ )?(?:but|except)\b(?! (?:does|do|is|are|it)\b)"
     r"|(?P<turn>(?:[;,]|\bbut|\band|\bwhile|\bwhereas) (?:(?:the|its|an?) )?(?:[\w-]+ ){0,3}"
     r"(?:is|are|was|were|does|do|did|has|have)(?: not|n['’]t)\W*\Z"
     r"|\b(?:and|but) (?:it )?(?:fails|violates|breaks|misses|lacks)\b)"
     r"|\A\W*(?:only )?(?:half|part|most) of\b|\A\W*(?:almost|nearly|close|not quite)[,:.]"
     r"|\A\W*(?:nothing|no (?:evidence|quotes?|words?))\b(?: (?:in|of|from) the text)? (?:shows?|supports?)\b"
     r"|\A\W*no evidence\b|\bcannot be verified\b"
-    r"|\bfailing (?:to (?:meet|satisfy|fulfill?|respect) )?(?:the|this)\b|\bexceed\w* the (?:\w+ )?limit\b"
+    r"|\bfailing (?:to (?:meet|satisfy|fulfill?|respect) )?(?:the|this)\b"
+    r"|(?<!not )(?<!never )\bexceed\w* the (?:\w+ )?limit\b"
     r"|\b(?:it|this|text) does(?: not|n['’]t) do (?:so|this|that)\b|\b(?:lacks|is missing) (?!any\b)"
     r"|\A\W*(?:(?:however|but|yet|still),? )?(?!(?:nothing|none|no)\b)(?:[\w-]+ ){1,5}(?:is|are|was|were) "
     r"(?:missing|lacking|omitted|left out)\W*\Z",

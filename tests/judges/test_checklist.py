@@ -302,6 +302,7 @@ def test_a_clause_that_may_say_either_is_no_reason_for_a_check(reason):
     ("reason", "met"),
     [
         ("No title is missing.", True),
+        ("It covers everything but does not exceed the limit of 100 words.", True),
         ("The word cat is missing, as required.", True),
         ("Text says: 'It is not met by all.' It meets the criterion.", True),
         ("The text asks that no rule is not met.", True),

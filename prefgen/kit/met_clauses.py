@@ -13,14 +13,18 @@ SURELY = (
     r"|now|already|again|both|all|thereby|overall)"
 )
 """Adverbs that limit nothing. An adverb that is none of these, and none that says how far, is a doubt."""
-_IN_PART = (
+IN_PART = (
     r"(?:only|just|merely|part(?:ly|ially)|incompletely|imperfectly|insufficiently|half|almost|nearly"
     r"|mostly|largely|mainly|somewhat|roughly|loosely|arguably|technically|basically|essentially|generally"
     r"|inconsistently)"
 )
-_HARDLY = r"(?:hardly|scarcely|never)"
+HARDLY = r"(?:hardly|scarcely|never)"
 _CRITERION = r"(?:criteri(?:on|a)|item|requirement|condition|constraint|instruction|rule|check|test)s?"
-_OPENING = r"\W*(?:(?:so|thus|therefore|hence|overall|and|which)\b\W+)*+"
+_OPENING = (
+    r"\W*(?:(?:so|thus|therefore|hence|overall|and|as (?:a result|such)|consequently|in conclusion"
+    r"|(?:which|this) means(?: that)?|which|(?:the |my )?verdict(?: is)?"
+    r"|i (?:mark|count|consider) (?:it|this)(?: as)?)\b\W+)*+"
+)
 _QUOTED = r"(?:[\"“'‘(][^\"”'’()\n]{1,60}[\"”'’)])"
 _IS = r"(?:is|was|are|were|has|have|had|been|being|be|does|do|did|remains)"
 _OF_WHAT = (
@@ -37,7 +41,7 @@ _SUBJECT = (
     r"|it|this|that|everything)\b ?"
 )
 _WORD_IN_DOUBT = r"|\w{2,20}ly|would|could|might"
-_WORD = rf"(?:{_IS}(?:n['’]t)?|does|not|too|{SURELY}|{_IN_PART}|{_HARDLY}{_WORD_IN_DOUBT})\b,? ?"
+_WORD = rf"(?:{_IS}(?:n['’]t)?|does|not|too|{SURELY}|{IN_PART}|{HARDLY}{_WORD_IN_DOUBT})\b,? ?"
 _MEETS = (
     r"(?:me(?:ets?|t)|satisf(?:y|ies|ied)|fulfill?(?:s|ed)?|follow(?:s|ed)?(?! by\b)|pass(?:es|ed)?"
     r"|compl(?:y|ies|ied)|adhere[sd]?(?= to\b)|respect(?:s|ed)?|obey(?:s|ed)?|holds?|true)"
@@ -57,20 +61,20 @@ _STANDS = (
 _LACKS = (
     r"(?:missing|absent|lacking|lacks|omitted|left out|skipped|ignored|forgotten|exceeded|wrong|incorrect"
     rf"|incomplete|inaccurate|insufficient|partial"
-    rf"|{_IN_PART}|not (?:quite|really|fully|entirely)|too (?:long|short|many|few|late|vague)|no|nope|[❌✗✘])"
+    rf"|{IN_PART}|not (?:quite|really|fully|entirely)|too (?:long|short|many|few|late|vague)|no|nope|[❌✗✘])"
 )
 _OBJECT = (
     r"(?: (?:(?:with|to) )?"
     rf"(?:(?:the|this|that|its|every|each|all|all the) {_WHICH}{_CRITERION}|it|this|that|all)\b)?"
 )
-_AFTER = rf"(?: (?:{SURELY}|{_IN_PART}|at all|in full))*+"
+_AFTER = rf"(?: (?:{SURELY}|{IN_PART}|at all|in full))*+"
 _END = re.compile(
     r"\W*\Z|\s*[,;:!–—(]|\s+-|\s+(?:because|since|as|by|with|for|in|to|at|through\w*|due|but|if|when|where"
     r"|except|unless|from|on|here|and)\b",
     re.IGNORECASE,
 )
 _LIMITS = re.compile(
-    rf"\b(?:{_IN_PART}|in part|part|barely|in (?:some|one|two)|to (?:an?|some)|(?:one|two|three|four|five"
+    rf"\b(?:{IN_PART}|in part|part|barely|in (?:some|one|two)|to (?:an?|some)|(?:one|two|three|four|five"
     r"|six|\d+) of|except\w*|excluding|save for|apart from|other than|until|at first|at times|sometimes)\b",
     re.IGNORECASE,
 )
@@ -83,6 +87,8 @@ _MAY_LIMIT = re.compile(
 """Behind "met": then it may be so in part. "Met by not naming a price" limits nothing."""
 _GOES_ON = re.compile(r" (?:is|are|was|were|has|have)(?:n['’]t)?\b", re.IGNORECASE)
 """Behind the verb: it was that of a clause within the subject ("the rule that all are met is violated")."""
+_IS_NAME = re.compile(r" ?[:=] ?(?:true|false|yes|no|null)\b(?! \w)", re.IGNORECASE)
+"""Behind the verb: it is but the name of the value that follows ("met: false")."""
 _OF_NONE = re.compile(r" (?:neither|none|nothing)\b", re.IGNORECASE)
 _DONE = re.compile(r"\w+ed|met", re.IGNORECASE)
 _BEFORE_REASON = re.compile(r"[^:;\"“(–—]*?(?=[:;\"“(–—]|\s-|,? (?:because|since|as)\b|\Z)")
@@ -98,8 +104,8 @@ def _clause(meets: str, fails: str) -> re.Pattern[str]:
 
 _OF_CRITERION = _clause(_MEETS, _FAILS)
 _OF_ITEM = _clause(rf"(?:{_MEETS}|{_STANDS})", rf"(?:{_FAILS}|{_LACKS})")
-_NEGATES = re.compile(rf"\bnot\b|n['’]t\b|\b{_HARDLY}\b", re.IGNORECASE)
-_IN_PART_WORD = re.compile(rf"\b{_IN_PART}\b", re.IGNORECASE)
+_NEGATES = re.compile(rf"\bnot\b|n['’]t\b|\b{HARDLY}\b", re.IGNORECASE)
+_IN_PART_WORD = re.compile(rf"\b{IN_PART}\b", re.IGNORECASE)
 _KNOWN = re.compile(_WORD.replace(_WORD_IN_DOUBT, ""), re.IGNORECASE)
 _IS_SO = re.compile(r"\b(?:is|was|are|were|been)(?:n['’]t)?\b", re.IGNORECASE)
 _NOT_ONLY = re.compile(r"\bnot (?:only|just|merely)\b", re.IGNORECASE)
@@ -130,9 +136,10 @@ def answers_met(clause: str) -> frozenset[bool]:
 
 
 def value_alone(reason: str) -> frozenset[bool]:
-    """The same of a reason that is nothing but a value: "Missing.", "Present", "It is incomplete."."""
+    """The same of a reason that is a value, with or without why: "Missing.", "Present: line 2"."""
     match = _OF_ITEM.match(reason)
-    is_alone = match is not None and not reason[match.end() :].strip(" \t\n.!")
+    rest = reason[match.end() :].strip(" \t\n.!") if match else ""
+    is_alone = match is not None and (not rest or rest.startswith(":"))
     return _said(_OF_ITEM, reason) if is_alone else frozenset()
 
 
@@ -146,6 +153,8 @@ def _said(form: re.Pattern[str], clause: str) -> frozenset[bool]:
     if match is None:
         return frozenset()
     before, rest = match["before"], clause[match.end() :]
+    if _IS_NAME.match(rest):
+        return frozenset()
     of_criterion = match["subject"] is not None and _IS_SO.search(before) is not None
     if _NOT_ONLY.search(before):
         return frozenset()

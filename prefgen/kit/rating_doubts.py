@@ -53,6 +53,14 @@ _GIVEN_NUMBER = re.compile(
     re.IGNORECASE,
 )
 """A number of which somebody says that it is the rating."""
+_SUM_AT_END = re.compile(
+    r"(?:\A|(?<=[.!?\n]))\s?(?:(?:so|thus|therefore|hence|overall|in total),? )?"
+    r"(?P<sum>(?:[01] ?\+ ?){2,}[01] ?= ?|(?:the )?(?:sum|points)(?: of the points| awarded)?(?: is|:| =) ?"
+    rf"|(?:this|it|that) adds up to )?(?:i award )?{_AT_ONCE}"
+    rf"(?(sum)(?: points?)?|(?: (?:out )?of (?:\d|{_WORD}))? points?(?: (?:are|is) (?:awarded|given))?)\W*\Z",
+    re.IGNORECASE,
+)
+"""A last sentence that is nothing but a sum of points."""
 _ANOTHER = re.compile(
     r"[★☆]|(?:\A|[\s:=])\d{1,3} ?%\W*(?:\n|\Z)"
     rf"|(?<!\w)(?:{_WORD}) (?:out of (?:\d|{_WORD})\b{_NOT_COUNTED}|stars?\b)"
@@ -154,7 +162,7 @@ def is_contradicted(reasons: str, value: float | None, scale: Scale) -> bool:
         or _is_crossed(reasons, value, scale)
         or _ANOTHER.search(reasons)
         or _names_end(reasons, value, scale)
-        or _has_number(_GIVEN_NUMBER, reasons, value, scale)
+        or gives_other_rating(reasons, value, scale)
     )
 
 
@@ -215,8 +223,8 @@ def opens_otherwise(preamble: str, scale: Scale) -> bool:
 
 
 def gives_other_rating(text: str, value: float | None, scale: Scale) -> bool:
-    """Whether a text says of a number that is not `value` that it is the rating."""
-    return _has_number(_GIVEN_NUMBER, text, value, scale)
+    """Whether a text says of a number that is not `value` that it is the rating, or ends in it as a sum."""
+    return any(_has_number(words, text, value, scale) for words in (_GIVEN_NUMBER, _SUM_AT_END))
 
 
 def has_other_scale(text: str, scale: Scale, rating: float | None = None) -> bool:

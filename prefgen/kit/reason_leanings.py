@@ -45,7 +45,7 @@ _WELL = re.compile(
     r"|obeys?|pass(?:es|ed)?"
     r"|correct|right|fine|good|perfect(?:ly)?|complete|present|included|yes|flawless(?:ly)?|spotless|impeccable"
     rf"|excellent|{_LACKS}-free)\b"
-    r"|\b(?:all|every\w*|each|both)\b.{0,80}\b(?:there|given|listed|covered|provided|in place)\W*\Z",
+    r"|\b(?:all|every\w*|each|both)\b.{0,80}\b(?:there|given|listed|covered|provided|done|in place)\W*\Z",
     re.IGNORECASE,
 )
 _AS_ASKED = re.compile(

@@ -7,7 +7,7 @@ part of the new text. Where the old text says such a thing too, both speak of so
 import re
 from collections.abc import Callable
 
-from prefgen.kit.revision_frames import holds_frame
+from prefgen.kit.revision_frames import holds_frame, stands_beside_an_edit
 from prefgen.kit.revision_remarks import (
     ends_on_remark,
     has_versions,
@@ -215,8 +215,10 @@ def _without_quotes(text: str) -> str:
 
 
 def leaves_it_alone(text: str, old: str) -> bool:
-    """Whether what a model wrote instead of a new text (or around the old one) says that `old` stays."""
-    return _says_so(text) and not _says_so(old)
+    """Whether what a model wrote instead of a new text (or around the old one) says that `old` stays, all of
+    it: beside an edited text it says so of the rest.
+    """
+    return _says_so(text) and not _says_so(old) and not stands_beside_an_edit(text, old)
 
 
 def _says_so(text: str) -> bool:
@@ -286,6 +288,7 @@ def _begins_with_a_remark(text: str) -> bool:
 
 
 _WAYS_TO_SPEAK_OF_IT = (
+    _says_so,
     _begins_with_it,
     _begins_with_a_remark,
     _is_a_remark,

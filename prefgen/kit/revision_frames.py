@@ -25,19 +25,31 @@ _LONGEST_REMARK = 40
 """Words of a paragraph above or below."""
 _OF_REVISING = re.compile(
     r"\b(?:revis\w*|rewrit\w*|rewrote|edit(?:ed|s)|changed|corrected|corrections?|fixed|replaced|updated"
-    r"|improved|needed changing|changes made|minimal (?:edit|change)s?|rationale|further changes"
-    r"|\d+ words|word count|as (?:requested|asked)|critique)\b"
-    r"|\A\W*(?:changes?:|reason for\b|✅|[^\n]{1,40}(?:→|->))",
+    r"|improved|needed changing|changes made|minimal (?:edit|change)s?|rationale|(?:other|further) changes"
+    r"|\d+ words|word count|as (?:requested|asked)|critique|mend(?:ed|s|ing)?|amend\w*|the flaws?|only change"
+    r"|change made|new text|this version)\b"
+    r"|\b(?:the (?:rest|remainder|order|style|length)|everything else|every other word)\b[^.\n]{0,40}"
+    r"\b(?:same|unchanged|kept|left|as (?:it|they) (?:was|were|is|are))\b"
+    r"|\A\W*(?:changes?:|reason for\b|✅|[^\n]{1,40}(?:→|->)"
+    r"|(?:the|this) (?:text|reply|response|version) (?:now )?(?:\w+s|is|has)\b)",
     re.IGNORECASE,
 )
+_SURE = r"(?:(?:sure|okay|ok|certainly|of course|absolutely)[,!.] )"
+_NAMES_A_TEXT = re.compile(
+    rf"(?:.*[.!?] )?{_SURE}?(?:(?:here(?:['’]s| is)|below is|this is) )?(?:(?:the|my|an?|your) )?"
+    r"(?:[\w-]+ ){0,3}(?:text|reply|response|version)(?: \d+)?"
+    rf"(?: \(\w+\)|,? (?:with|after|\w+ed)\b[^:]{{0,60}})?|{_SURE}?here (?:you go|it is)",
+    re.IGNORECASE,
+)
+"""What a line or a name calls what follows: "Okay, here is the whole text", "Text 1 (mended)"."""
 _NAMES_OF_A_REPLY = frozenset((
-    "reply", "response", "answer", "text", "output", "result", "revision", "correction", "fix", "final",
-    "final answer", "final reply", "final text", "here you go", "here it is", "new version", "new text",
+    "answer", "output", "result", "revision", "correction", "fix", "final", "final answer",
 ))  # fmt: skip
 _LINE = re.compile(r"\S[^\n]*")
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
 _WORD = re.compile(r"[^\W_]+")
 _NEARLY = 0.7
+_AROUND = '"“”`*_>() \t\n'
 
 
 def holds_frame(text: str, old: str) -> bool:
@@ -46,16 +58,11 @@ def holds_frame(text: str, old: str) -> bool:
     if any(_is_framed(form, text, old) for form in _WHOLE):
         return True
     named = _NAMED.match(text)
-    if (
-        named
-        and _is_of_edit(named["name"])
-        and _is_new(named["name"], old)
-        and _is_nearly(named["rest"], old)
-    ):
+    if named and _is_of_edit(named["name"]) and _is_new(named["name"], old) and is_nearly(named["rest"], old):
         return True
     marked = _MARKED_AT_END.match(text)
     mark = text[marked.end("rest") :].strip() if marked else ""
-    if marked and mark not in old and _OF_REVISING.search(mark) and _is_nearly(marked["rest"], old):
+    if marked and mark not in old and _OF_REVISING.search(mark) and is_nearly(marked["rest"], old):
         return True
     return _line_above(text, old) or _remark_below(text, old)
 
@@ -65,20 +72,24 @@ def _is_framed(form: re.Pattern[str], text: str, old: str) -> bool:
     if match is None or form.match(old):
         return False
     inside = next(part for name, part in match.groupdict().items() if name != "mark" and part is not None)
-    return _is_nearly(_QUOTE_MARK.sub("", inside) if text.startswith(">") else inside, old)
+    return is_nearly(_QUOTE_MARK.sub("", inside) if text.startswith(">") else inside, old)
 
 
 def _is_of_edit(words: str) -> bool:
     """Whether a line or a name speaks of an edit, or is nothing but a name of a reply."""
     name = words.strip("#*_[]: \t").casefold()
-    return name in _NAMES_OF_A_REPLY or _OF_REVISING.search(words) is not None
+    return (
+        name in _NAMES_OF_A_REPLY
+        or _NAMES_A_TEXT.fullmatch(name) is not None
+        or _OF_REVISING.search(words) is not None
+    )
 
 
 def _line_above(text: str, old: str) -> bool:
     first, _, rest = text.partition("\n")
     first = first.strip()
     is_added = len(_LINE.findall(text)) > len(_LINE.findall(old))  # an edited first line is none
-    if not rest.strip() or not is_added or first in old or not _is_nearly(rest, old):
+    if not rest.strip() or not is_added or first in old or not is_nearly(rest, old):
         return False
     return len(_WORD.findall(first)) <= _LONGEST_REMARK and _is_of_edit(first)
 
@@ -86,9 +97,21 @@ def _line_above(text: str, old: str) -> bool:
 def _remark_below(text: str, old: str) -> bool:
     *above, last = _PARAGRAPH_END.split(text)
     is_added = len(above) + 1 > len(_PARAGRAPH_END.split(old))  # an edited last paragraph is none
-    if not is_added or last.strip() in old or not _is_nearly("\n\n".join(above), old):
+    if not is_added or last.strip() in old or not is_nearly("\n\n".join(above), old):
         return False
     return len(_WORD.findall(last)) <= _LONGEST_REMARK and _OF_REVISING.search(last) is not None
+
+
+def stands_beside_an_edit(text: str, old: str) -> bool:
+    """Whether a text, or what it holds beside its first or last line or paragraph, is nearly the old text and
+    not that itself: then what is said there of the old text is said of the rest of it.
+    """
+    text = text.strip()
+    paragraphs = _PARAGRAPH_END.split(text)
+    parts = [text, text.partition("\n")[2], text.rpartition("\n")[0]]
+    parts += ["\n\n".join(part) for part in (paragraphs[1:], paragraphs[:-1], paragraphs[1:-1])]
+    bare = [part.strip(_AROUND) for part in parts]
+    return old.strip(_AROUND) not in bare and any(is_nearly(part, old) for part in bare)
 
 
 def _is_new(words: str, old: str) -> bool:
@@ -97,7 +120,7 @@ def _is_new(words: str, old: str) -> bool:
     return not any(word in known for word in _words(words) if len(word) > 3)
 
 
-def _is_nearly(text: str, old: str) -> bool:
+def is_nearly(text: str, old: str) -> bool:
     """Whether a text has most words of the old one, and few others."""
     new_words, old_words = _words(text), _words(old)
     longest = max(len(new_words), len(old_words))

@@ -52,7 +52,7 @@ _FAULT = re.compile(
     r"|contradicts)"
     r"(?! to (?:break|violate|contradict|breach|miss|lack|err)\b)|exceeds(?! (?:\w+ )?expectations)"
     r"|breaks (?:\w+ ){0,3}(?:rule|constraint|instruction|requirement|limit)s?|deviates from|falls short)\b"
-    r"|\b(?:is|are|was|were|been) (?:\w+ly |also |thus )?(?:missing|absent|exceeded|incomplete|wrong"
+    r"|\b(?:is|are|was|were|been) (?:\w+ly |also |thus )?(?:missing|exceeded|incomplete|wrong"
     r"|omitted|skipped|left out|lacking"
     r"|incorrect|too (?:long|short|many|few))\b"
     r"|\bonly (?:one|two|three|four|five|six|seven|eight|nine|ten|\d+) of (?:the )?(?:\w+|\d+)\b"
@@ -66,6 +66,9 @@ _FAULT = re.compile(
     rf"|\bnot (?:all|every|each)\b(?: of)?(?: the| these)? {_CRITERION}"
     r"|\b(?:all|every(?:thing)?) (?:\w+ ){0,6}?"
     r"(?:except|excepting|but|save for|apart from|other than)\b(?! also\b)"
+    rf"|\b(?:part(?:ly|ially)|mostly|largely) (?:met|meets?|satisf|fulfil|follow|compl[yi]|adhere|obey)"
+    r"|\b(?:but|and|while|whereas) the (?:\w+(?:st|nd|rd|th)|last|latter|others?|rest)"
+    r"(?: (?:one|item|part)s?)? (?:is|are|was|were|does|do|did|has|have)(?: not|n['’]t)\W*\Z"
     rf"|{_UNFULFILLED}",
     re.IGNORECASE,
 )
@@ -79,7 +82,26 @@ _FOLLOWS_NOT = re.compile(
     r"\b(?:follow|me?et|satisf|fulfil|compl[yi]|adhere|obey)[^.!?\n]*[?？]\W{0,6}no\b(?=\W*\Z|\s*[.,;:!\n])",
     re.IGNORECASE,
 )
+_NONE_MET = re.compile(
+    r"(?:\A|[.!?;:\n]\W*|\b(?:so|thus|therefore|hence),? )(?:none of (?:the|these)|no)"
+    rf" (?:requested |required )?{_CRITERION} (?:is|are|was|were)"
+    r" (?:met|satisfied|fulfill?ed|followed|respected|provided|given)\b",
+    re.IGNORECASE,
+)
 _QUESTION = re.compile(r"(?:\A|(?<=[.!?\n]))[^.!?\n]*[?？]")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
+_ALL_IS_MET = re.compile(
+    r"\W*(?:(?:so|thus|therefore|hence|overall|and)\b,? )?"
+    rf"(?:(?:all|each|every|both)(?: of)?(?: the| these)?(?: \d+| two| three| four| five)?(?: {_CRITERION})?"
+    r" (?:is|are|was|were) (?:\w+ly )?(?:met|satisfied|fulfill?ed|followed|respected)"
+    r"|(?:the )?(?:text|response|answer|reply|it) (?:\w+ly )?(?:follows|meets|satisfies|fulfill?s|respects)"
+    rf" (?:all|every|each)(?: of)?(?: the| these)? {_CRITERION}"
+    r"|everything(?: that (?:is|was) asked(?: for)?)? is (?:met|done|satisfied|followed)"
+    rf"|(?:nothing|no {_CRITERION}|none of the {_CRITERION}) (?:is|are|was|were) violated"
+    r"|(?:there (?:is|are|were) )?no violations?(?: (?:is|are|was|were))?(?: found)?)\W*",
+    re.IGNORECASE,
+)
+"""A sentence by which nothing is lacking, of no part of the request and no others alone."""
 _ASKS = re.compile(r"[?？]\W*\Z")
 _ASKS_WHETHER_GOOD = re.compile(
     r"\b(?:follow|meet|met|satisf|pass|fulfil|compl|adhere|obey)\w*", re.IGNORECASE
@@ -100,7 +122,7 @@ def names_fault(text: str) -> bool:
     and not "No constraint is violated.", "Violations: none" or what it quotes.
     """
     bare = _MARKUP.sub("", _QUOTED.sub('""', text))
-    forms = (_CROSS, _COUNTS_FAILED, _FOLLOWS_NOT)
+    forms = (_CROSS, _COUNTS_FAILED, _FOLLOWS_NOT, _NONE_MET)
     if any(form.search(bare) for form in forms) or has_failed_item(bare):
         return True
     start = 0
@@ -135,8 +157,9 @@ def says_all_is_well(text: str) -> bool:
     if all_items_hold(bare):
         return True
     leanings = leanings_of(bare)
-    if "ill" in leanings:
-        return False
+    if "ill" in leanings:  # what "no comma is used" says of its constraint, the last sentence tells
+        last = _SENTENCE_END.split(bare.strip())[-1]
+        return _ALL_IS_MET.fullmatch(last) is not None
     asks = any(asks_for_fault(match[0]) for match in _QUESTION.finditer(bare))
     return "all well" in leanings or asks
 

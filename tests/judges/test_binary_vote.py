@@ -784,3 +784,87 @@ def test_a_mark_beside_a_vote_must_agree_with_it(form, vote, mark, contrary):
     assert vote_of(f"Final judgment: {mark} {vote}") is (vote == "yes")
     assert vote_of(form.format(vote, contrary)) is None
     assert vote_of(f"Final judgment: {contrary} {vote}") is None
+
+
+ALL_IS_WELL = [
+    "All constraints are followed.",
+    "Thus, all three items are fully met.",
+    "Both requirements are met.",
+    "The text follows every instruction.",
+    "It meets all of the requirements.",
+    "Everything that was asked for is done.",
+    "Nothing is violated.",
+    "There are no violations.",
+]
+DENIES_SOMETHING = [
+    "The text does not use any commas.",
+    "No names are used.",
+    'The word "bloom" is absent.',
+    "There is no title, as asked.",
+    "1. No commas: none are used.\n2. It does not rhyme.\n",
+]
+
+
+@pytest.mark.parametrize("last", ALL_IS_WELL)
+@pytest.mark.parametrize("before", DENIES_SOMETHING)
+def test_the_last_sentence_says_that_all_is_well_behind_any_denial(before, last):
+    assert _vote_or_none(f"{before} {last}\n\nFinal judgment: no") is None
+    assert _vote_or_none(f"{before} {last}\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "All other constraints are met.",
+        "Each line rhymes and is complete.",
+        "Both length requirements are met.",
+        "All instructions on style are followed.",
+    ],
+)
+def test_what_is_well_in_part_leaves_a_no_readable(last):
+    assert _vote_or_none(f"The text does not name a price. {last}\n\nFinal judgment: no") is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The first item is met, but the second is not.",
+        "The constraint is partially met.",
+        "The text only partially follows the instructions.",
+        "The text mostly follows the instructions, but it has no question.",
+        "None of the constraints are met.",
+        "It is short. None of the requested items are provided.",
+        "The title is missing. The length requirement is met.",
+        "The title is missing. It is met only in part.",
+        "The text lacks what was asked for.",
+        "The text lacks a title, which is not what was asked.",
+    ],
+)
+def test_a_yes_beside_what_is_met_in_part_or_not_at_all_is_unread(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is None
+    assert _vote_or_none(f"{words}\n\nFinal judgment: no") is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'The word "bloom" is absent from the text, so this is met.',
+        "- No commas: commas are absent. ✅",
+        "- Avoid jargon: jargon is left out → met.",
+        "2. Names are omitted. Met.",
+        "The greeting is omitted, which is what was asked.",
+        "The text lacks any commas, which meets the constraint.",
+        "The forbidden words are absent.",
+        "All forbidden words are avoided.",
+        "1. Wrap it in quotes: satisfied; it starts and ends with a quotation mark.",
+    ],
+)
+def test_a_yes_beside_what_is_absent_as_asked_is_read(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is True
+
+
+def test_a_refusal_that_is_quoted_is_not_the_judges_own():
+    refusal = 'The text refuses: "I can\'t help with that." No item is given.\n\nFinal judgment: no'
+
+    assert _vote_or_none(refusal) is False
+    assert _vote_or_none("I can't judge this.\n\nFinal judgment: no") is None

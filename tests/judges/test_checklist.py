@@ -230,6 +230,24 @@ UNMET_IN_OTHER_FORMS = [
     "It doesn't.",
     "Nothing shows it.",
     "Half of it is done.",
+    "No source is named, thus not meeting the criterion.",
+    "The text is not respecting the word limit.",
+    "Four tips are given instead of meeting the requirement of five.",
+    "It stops far from meeting the requirement.",
+    "Only four tips are given, barely meeting the requirement.",
+    "The text neither satisfies the criterion nor explains why.",
+    "No tip satisfies the requirement.",
+    "Not a single tip meets the criterion.",
+    "Hardly any of the criteria are met.",
+    "It names no price, thus failing to meet the criterion.",
+    "The title is missing. Met: false.",
+    "Met: no. The title is missing.",
+    "No title is given. As a result, the text fails this criterion.",
+    "No title is given, so I mark this as false.",
+    "No title is given. Verdict: false.",
+    "It has four tips, which means that it is not met.",
+    "Since no title is given, the criterion is not satisfied.",
+    "The criterion 'has a title' is not met.",
 ]
 MET_IN_OTHER_FORMS = [
     "The title requirement is met.",
@@ -246,6 +264,17 @@ MET_IN_OTHER_FORMS = [
     "Present.",
     "It is complete.",
     "It does.",
+    "Five tips are given, meeting the requirement.",
+    "Five tips are given, thereby fully meeting the requirement.",
+    "With 45 words, the text is meeting the limit.",
+    "No comma is used and the constraint is met.",
+    "The text not only meets the criterion but exceeds it.",
+    "The title is there. Met: true.",
+    "Met: yes. The title is there.",
+    "It has a title. As a result, the text passes this criterion.",
+    "It has a title, so I mark this as true.",
+    "It has a title. Verdict: met.",
+    "It has five tips, which means that it is met.",
 ]
 
 
@@ -273,6 +302,7 @@ def test_a_clause_that_may_say_either_is_no_reason_for_a_check(reason):
     ("reason", "met"),
     [
         ("No title is missing.", True),
+        ("It covers everything but does not exceed the limit of 100 words.", True),
         ("The word cat is missing, as required.", True),
         ("Text says: 'It is not met by all.' It meets the criterion.", True),
         ("The text asks that no rule is not met.", True),
@@ -394,6 +424,9 @@ def test_a_check_in_words_is_read(said, met):
         "the requirement of ",
         "but ",
         "; the second is not",
+        "is missing the ",
+        "is met ",
+        "partly meeting the criterion ",
     ],
 )
 def test_a_long_reason_is_read_in_no_time(unit, opening):

@@ -233,3 +233,29 @@ def test_a_total_that_is_not_the_rating_makes_it_unread(text):
 )  # fmt: skip
 def test_a_count_has_a_noun_of_its_own(rationale, is_read):
     assert rating_of(f"Rating: 1\nRationale: {rationale}") == (1 if is_read else None)
+
+
+SUMS = [
+    "1 + 1 + 0 + 0 + 0 = {}.", "Sum: {}", "The sum of the points is {}.", "This adds up to {}.", "Points: {}",
+    "I award {} points.", "Therefore, {} points.", "{} points are awarded.", "In total {} of 5 points.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", SUMS)
+def test_a_sum_of_points_at_the_end_of_the_reasons_is_their_rating(form):
+    for number in ("2", "4"):
+        said = f"It is on the subject. {form.format(number)}"
+        in_object = json.dumps({"rationale": said, "rating": 4})
+
+        assert rating_of(in_object) == rating_of(f"{said}\n\nScore: 4") == (4 if number == "4" else None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It gives 3 points for discussion.", "It lists two points.", "The text says 3 + 1 + 1 = 5.",
+        "The sum is 7, as it says.", "Points: 2 of them are clear.",
+    ],
+)  # fmt: skip
+def test_a_number_within_the_last_sentence_is_no_sum(said):
+    assert rating_of(json.dumps({"rationale": said, "rating": 4})) == 4

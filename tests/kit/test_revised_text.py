@@ -368,6 +368,16 @@ def test_a_frame_that_says_what_it_is_is_taken_off(frame):
         "{}\n\n[Corrected: Lyon → Paris]", "{}\n\nRationale: Lyon is no capital.", "{}\n\n(11 words)",
         "{}\n\nLet me know if you'd like further changes.",
         "{}\n\nIs there anything else you would like me to revise?",
+        "Here is the whole new text:\n\n{}", "Here is the full text:\n{}", "Mended text:\n\n{}",
+        "Amended text: {}", "Okay, here is the text:\n\n{}", "Text 1:\n{}", "**Text 1**\n\n{}",
+        "Text 1 (mended): {}", "With the flaw mended:\n\n{}",
+        "The flaw is that Lyon is no capital. Here is the text:\n\n{}", "Sure, here you go:\n\n{}",
+        "Below is the whole new text.\n\n{}", "The same text with one name put right:\n{}",
+        "{}\n\nI mended only the name.", "{}\n\nThe flaw has been mended.",
+        "{}\n\nThe only change is the name.", "{}\n\nEverything else remains the same.",
+        "{}\n\nThe rest stands as it was.", "{}\n\nThe text now names the right city.",
+        "{}\n\nThis version names the right city.", '{}\n\nMended: "Lyon" to "Paris".',
+        "{}\n\nNo other changes are needed.", "{}\n\nThe order, style and length are kept.",
     ],
 )  # fmt: skip
 def test_a_line_or_remark_that_the_old_text_lacks_is_in_doubt(frame):
@@ -407,8 +417,35 @@ def test_a_line_or_remark_that_the_old_text_lacks_is_in_doubt(frame):
         (f'"{OLD}"', f'"{NEW}"'),
         (f"```\n{OLD}\n```", f"```\n{NEW}\n```"),
         (OLD, f"{NEW[:-1]} (in the north)."),
+        (OLD, f"{NEW}\n\nThe rest of the country lies around it."),
+        (OLD, f"{NEW}\n\nThe length of the river is 775 km."),
+        (OLD, f"Three facts:\n\n{NEW}"),
     ],
 )
 def test_what_is_no_frame_stays(old, new):
     assert revised_text(new, old) == new
     assert not speaks_of_the_reply(new, old)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "The rest of the text is unchanged.", "I left the rest of the text unchanged.",
+        "(The rest of the text is unchanged.)", "Everything else in the text was left as it was.",
+        "The text is otherwise unchanged.", "No other changes were made to the text.",
+        "No other changes are needed.",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("frame", ["{text}\n\n{remark}", "{remark}\n\n{text}"])
+def test_a_text_is_not_left_alone_where_it_is_the_rest_of_it_that_is(remark, frame):
+    edited = frame.format(text=NEW, remark=remark)
+
+    assert not leaves_it_alone(edited, OLD)
+    assert speaks_of_the_reply(revised_text(edited, OLD), OLD)
+
+
+@pytest.mark.parametrize(
+    "frame", ["No changes are needed.\n\n{}", '"{}"\n\nI left the text unchanged.', "No changes needed.\n{}"]
+)
+def test_the_old_text_beside_words_that_it_stays_is_left_alone(frame):
+    assert leaves_it_alone(frame.format(OLD), OLD)

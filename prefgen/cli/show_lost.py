@@ -76,7 +76,7 @@ def lost(
     if as_json:
         _print_lines(rows)
     elif not failures:
-        typer.echo(f"{run} lost nothing", err=True)
+        typer.echo(f"{run} lost nothing{' so far' if opened.partial else ''}", err=True)
     else:
         limit = 1200 if row_id is None else sys.maxsize
         with paged(off=no_pager):

@@ -17,7 +17,7 @@ def report_lines(report: "CheckReport") -> Iterator[Line]:
     yield _verdict(report)
     for text in report.alarms:
         yield line(("ALARM   ", "bold red"), text, indent="  ", hanging="        ")
-    for rule, claim in RULES.items():
+    for rule, claim in RULES.items() if report.rows else ():
         yield from _rule_lines(report, rule, claim)
     for measured in _measures(report):
         yield line(f"  {measured}", hanging="    ")
@@ -58,7 +58,7 @@ def _what_is_broken(report: "CheckReport") -> str:
     enough.
     """
     if not report.rows:
-        return "BROKEN, no row"
+        return "NOTHING TO CHECK YET, no row" if report.partial else "BROKEN, no row"
     in_rows = f"in {report.broken_rows:,} of {report.rows:,} rows" if report.broken_rows else ""
     as_a_whole = "as a whole" if report.broken_as_a_whole else ""
     return f"BROKEN {' and '.join(filter(None, (in_rows, as_a_whole)))}"

@@ -9,7 +9,7 @@ from prefgen.text.plain_table import Column, plain_table
 from prefgen.text.said_lines import Line, line
 
 if TYPE_CHECKING:
-    from prefgen.engine.plan import Plan
+    from prefgen.engine.plan import Plan, PlanLine
 
 COLUMNS = (
     Column("stage"), Column("model"),
@@ -43,11 +43,16 @@ def table_rows(plan: "Plan") -> list[Sequence[str]]:
         [
             asked.stage, asked.model, f"{asked.requests:,.0f}", f"{asked.replayed:,.0f}",
             f"{asked.prompt_tokens:,.0f}", f"{asked.completion_tokens:,.0f}",
-            f"${asked.cost_usd:,.2f}" if asked.has_price else "no price", format_duration(asked.seconds),
-            str(asked.rounds),
+            _cost_text(asked), format_duration(asked.seconds), str(asked.rounds),
         ]
         for asked in plan.lines
     ]  # fmt: skip
+
+
+def _cost_text(asked: "PlanLine") -> str:
+    if not asked.is_real:
+        return "free"
+    return f"${asked.cost_usd:,.2f}" if asked.has_price else "no price"
 
 
 def sum_line(plan: "Plan") -> Line:

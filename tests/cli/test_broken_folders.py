@@ -14,7 +14,7 @@ import pytest
 from prefgen.storage.folder_lock import is_held, lock_of
 from tests.support.cli import prefgen, prefgen_here
 from tests.support.paths import ROOT
-from tests.support.recipes import a_recipe
+from tests.support.recipes import a_recipe, unused_port
 
 READERS = {
     "pairs": ("show", "pairs", "RUN"),
@@ -297,3 +297,19 @@ def test_of_no_pairs_everything_says_that_there_are_none(tmp_path):
         assert refused.returncode in (2, 4), words
         assert len(refused.stderr.splitlines()) == 1, refused.stderr
         assert refused.stdout == ""
+
+
+def test_of_a_run_that_has_finished_nothing_yet_nothing_is_said_for_good(tmp_path):
+    recipe = a_recipe(url=f"http://127.0.0.1:{unused_port()}/v1", run={"server_down_after": 1})
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    assert prefgen_here("run", "recipe.json", "--out", "down", "-q", cwd=tmp_path).returncode == 3
+
+    checked = prefgen_here("check", "down", cwd=tmp_path)
+    lost = prefgen_here("show", "lost", "down", cwd=tmp_path)
+
+    partial, verdict, *others = checked.stdout.splitlines()
+    assert partial.startswith("PARTIAL: 0 of 3 prompts are finished")
+    assert verdict == "down: NOTHING TO CHECK YET, no row: 0 pairs of 0 prompts"
+    assert all(line.startswith("  note: ") for line in others)
+    assert (checked.returncode, lost.returncode) == (4, 0)
+    assert lost.stderr.endswith("down lost nothing so far\n")

@@ -53,3 +53,13 @@ def test_plan_counts_what_earlier_starts_spent_and_budgets_of_tokens(tmp_path):
     assert 0 < found["reach"] < 0.05
     assert "budget: 1,000 tokens, 0 tokens spent in this folder" in text
     assert "budget:" not in budgeted(tmp_path, {})[0]
+
+
+def test_a_plan_says_what_is_scaled_up_and_what_is_free(tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps(a_recipe(prompts=[f"{i}?" for i in range(30)])))
+
+    some, all_of_them = (prefgen("plan", "r.json", "-k", k, cwd=tmp_path).stdout for k in ("10", "30"))
+
+    assert some.startswith("test: 30 prompts, 10 of them looked at and the numbers scaled up to all; ")
+    assert all_of_them.startswith("test: 30 prompts, all of them looked at; ")
+    assert some.count("  free") == 2 and "no price" not in some

@@ -62,6 +62,8 @@ class RequestSender:
             await work
         except RequestFailed as error:
             self._stats.model(draws[0].spec.name).lost += len(draws)
+            if error.kind != "stopped":
+                self._stats.last_fault = f"{draws[0].spec.name}: {error.message}"
             self._resolve(draws, [error] * len(draws))
         except JournalError as error:
             self._run.stop(error)

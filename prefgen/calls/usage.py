@@ -45,6 +45,8 @@ class RunStats:
 
     models: dict[str, ModelStats] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    last_fault: str = ""
+    """Why the last request that found no answer found none."""
 
     def model(self, name: str) -> ModelStats:
         return self.models.setdefault(name, ModelStats())

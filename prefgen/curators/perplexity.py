@@ -45,6 +45,13 @@ class Perplexity(Plugin):
         reply = await ask.complete(
             self.model, prompt.text, echo=True, logprobs=1, max_tokens=1, temperature=0
         )
+        if not "".join(reply.text.split()).startswith("".join(prompt.text.split())):  # llama.cpp's does not
+            raise UnreadableReply(
+                "the server does not echo the prompt, so its log-probabilities are of something else",
+                code="no_logprobs",
+                replies=(reply.text,),
+                keys=(reply.key,),
+            )
         logprobs = [token.logprob for token in reply.logprobs]
         prompt_logprobs = logprobs[: len(logprobs) - reply.usage.completion_tokens]
         if not prompt_logprobs:

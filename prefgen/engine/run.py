@@ -66,6 +66,8 @@ class RunOutcome:
     lost: int = 0
     parked_keys: list[bytes] = field(default_factory=list)
     prompts: int = 0
+    last_fault: str = ""
+    """What a server said last where prompts are `lost`."""
 
     @property
     def exit_code(self) -> int:
@@ -93,7 +95,8 @@ class RunOutcome:
         if self.waiting:
             prefix = "the journal lacks" if offline else "still without a reply:"
             return f"incomplete: {prefix} {len(self.parked_keys):,} replies of {self.waiting:,} prompts"
-        return f"incomplete: {self.lost:,} prompts found no server that answers; run again to go on"
+        last = f" (the last fault: {self.last_fault})" if self.last_fault else ""
+        return f"incomplete: {self.lost:,} prompts found no server that answers{last}; run again to go on"
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,7 @@ class Runner:
                 manifest = await write_output(summary, out, outcome.shards, before, self.progress)
         return RunOutcome(
             out, complete, manifest, self._stop.reason, outcome.waiting, outcome.lost,
-            list(dict.fromkeys(context.parked_keys)), inputs.prompts,
+            list(dict.fromkeys(context.parked_keys)), inputs.prompts, self.progress.stats.last_fault,
         )  # fmt: skip
 
     def _earlier_manifest(self) -> Manifest | None:

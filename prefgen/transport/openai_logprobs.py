@@ -34,9 +34,11 @@ def _of_chat(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
 
 
 def _of_completion(data: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
-    """Without a token that has none."""
+    """Without a token that has none. llama.cpp's server gives completions those of chats."""
     if not data:
         return ()
+    if "tokens" not in data:
+        return _of_chat(data)
     tops: Sequence[Mapping[str, float | None] | None] = data.get("top_logprobs") or [None] * len(
         data["tokens"]
     )

@@ -153,6 +153,7 @@ async def test_completions_scores_and_embeddings_come_from_a_server_and_are_kept
     server.script = other_forms
     recipe = a_recipe(url=server.url)
     recipe["stages"][2] = {"judge": {"quality": {"use": "test_forms_of_ask", "model": "grader"}}}
+    recipe["models"]["grader"]["score_route"] = "score"
 
     first = await run(recipe, tmp_path / "out")
     asked = len(server.bodies)

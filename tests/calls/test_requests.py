@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
 
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
@@ -16,6 +17,8 @@ from prefgen.calls.usage import RunStats
 from prefgen.errors import JournalError, PrefgenError, RequestFailed
 from prefgen.transport.request import ModelRequest
 from tests.support.queue import QueueOnTrial, turns
+from tests.support.recipes import RATE, a_recipe, run
+from tests.support.server import by_content
 
 
 class Way:
@@ -256,3 +259,27 @@ async def test_a_sender_that_is_closed_leaves_nothing_at_work(two_ways):
 
     assert not second.sender._tasks
     first.trial.model.gate.set()
+
+
+@pytest.mark.usefixtures("short_backoff")
+async def test_of_prompts_that_found_no_server_the_last_fault_is_said(tmp_path, server):
+    """A judge that was answered once, and then is told a fault that no other try mends."""
+    verdicts = []
+
+    def script(body, attempt):
+        if body["model"] != "g":
+            return by_content(body, attempt)
+        verdicts.append(body)
+        fault = {"error": {"message": "1 validation error: response_format"}}
+        return RATE if len(verdicts) == 1 else web.json_response(fault, status=500)
+
+    server.script = script
+    recipe = a_recipe(
+        url=server.url, prompts=("One?", "Two?"), run={"concurrency": 1, "server_down_after": 60}
+    )
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert (outcome.exit_code, outcome.lost) == (3, 1)
+    assert "(the last fault: grader: HTTP 500 from" in outcome.incomplete_reason()
+    assert "1 validation error: response_format" in outcome.incomplete_reason()

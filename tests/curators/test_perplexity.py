@@ -43,3 +43,17 @@ async def test_perplexity_is_that_of_the_prompt_and_not_of_what_was_added(tmp_pa
     assert found == {"a to of it": pytest.approx(math.exp(0.5)), "a nothing": None}
     assert outcome.manifest.yields.failures == {"curate: no_logprobs": 1}
     assert {b["max_tokens"] for b in server.bodies if "prompt" in b} == {1}
+
+
+async def test_log_probabilities_of_what_was_written_are_none_of_the_prompts(tmp_path, server):
+    """As llama.cpp's server, which knows no `echo`: it gives those of the new token, in the form of chats."""
+    content = [{"token": " sea", "logprob": -0.5, "top_logprobs": []}]
+    choice = {"index": 0, "text": " sea", "finish_reason": "length", "logprobs": {"content": content}}
+    server.script = lambda body, _: {"choices": [choice], "model": "g", "usage": {"completion_tokens": 0}}
+    recipe = a_recipe(url=server.url, prompts=("By the",))
+    recipe["stages"][1:] = [{"curate": [{"use": "perplexity", "model": "grader", "most": 5}]}]
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.manifest.yields.failures == {"curate: no_logprobs": 1}
+    assert "does not echo the prompt" in outcome.manifest.yields.example_failure

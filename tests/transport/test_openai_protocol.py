@@ -279,9 +279,12 @@ def test_log_probabilities_are_read():
     }
     body = orjson.dumps({"choices": [{"message": {"content": "A"}, "logprobs": {"content": [place]}}]})
 
+    of_llama_cpp = orjson.dumps({"choices": [{"text": "A", "logprobs": {"content": [place]}}]})
+
     [served] = read_responses(body, a_call(logprobs=2))
 
     assert [(t.token, t.logprob) for t in served.reply.logprobs[0].top] == [("A", -0.1), ("B", -2.4)]
+    assert reply_of(orjson.loads(of_llama_cpp), "completion").logprobs == served.reply.logprobs
 
 
 @pytest.mark.parametrize(

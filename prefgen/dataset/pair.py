@@ -12,8 +12,7 @@ import orjson
 
 from prefgen.dataset.cells import (
     as_messages_or_text,
-    checked_data,
-    checked_text,
+    checked_cells,
     describe,
     is_absent,
     is_missing,
@@ -73,12 +72,10 @@ def _check_cells(row: Row, where: str) -> None:
     try:
         orjson.dumps(dict(row), default=str, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, RecursionError):  # a lone surrogate, deep nesting, or a whole number beyond 64 bits
-        for name, value in row.items():
-            try:
-                checked_text(str(name), "the name of a column", where)
-                checked_data(value, str(name), where)
-            except RecipeError as error:
-                raise NotAPair(str(error).removeprefix(f"{where}: "), where) from None
+        try:
+            checked_cells(row, where)
+        except RecipeError as error:
+            raise NotAPair(str(error).removeprefix(f"{where}: "), where) from None
 
 
 def _side(value: Any, name: str, where: str) -> Any:

@@ -53,11 +53,10 @@ _LETTER = re.compile(r"\(?[A-Za-z](?:[.)]|\.\))?")
 """An option of what is asked: "B", "(B)", "b."."""
 
 
-def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, meant: str, where: str) -> None:
+def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, remedy: str, where: str) -> None:
     """Raises RecipeError where a column beside the sides says that the rejected answer is the better one, or
-    may say it and is not understood; `meant` is the mapping by which the sides are meant.
+    may say it and is not understood.
     """
-    remedy = f"map the sides that are meant ({meant}), or take the column away"
     sides = [given[side] for side in SIDES]
     found = list(answers_beside(row, keys))
     beside = [Answers(SIDES, SIDES, sides, 0, 1, keys), *found]
@@ -72,12 +71,12 @@ def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, mean
         others = [
             answers
             for answers in beside
-            if name not in answers.columns and of_each.get(name) != answers.marks
+            if not is_flip(name) and name not in answers.columns and of_each.get(name) != answers.marks
         ]
         if (
             _denies(name, value)
             or any(_is_against(row, name, value, answers) for answers in others)
-            or _names_another(row, name, value, others)
+            or (others and _names_another(row, name, value, others))
         ):
             raise RecipeError(
                 f"{name} is {describe(value)}, and chosen is another answer, or it is not understood: "

@@ -19,6 +19,7 @@ from prefgen.dataset.cells import (
 )
 from prefgen.dataset.column_names import ASKING, INPUT_COLUMNS, Row
 from prefgen.dataset.conversation import ROLES, UnknownRole, read_turns, turn_problem
+from prefgen.dataset.missing_sides import remedy_of
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank, same_text
@@ -47,8 +48,7 @@ def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     prompt, chosen, rejected = (_side(row.get(name), name, where) for name in names)
     if chosen is None or rejected is None:
         raise NotAPair(
-            f"expected chosen and rejected, found the columns {', '.join(map(str, row))}; they can be named: "
-            "--columns chosen=NAME --columns rejected=NAME",
+            f"expected chosen and rejected, found the columns {', '.join(map(str, row))}; {remedy_of(row)}",
             where,
         )
     if isinstance(chosen, str) != isinstance(rejected, str):

@@ -147,9 +147,12 @@ def truth_of_mark(name: str, mark: str) -> Sense:
     others = set(words) - {mark}
     if words.count(mark) != 1 or not others <= CERTAIN | WINS | LOSES | {"model"}:
         return "whatever"
-    if others & LOSES:
+    is_one = "is" in others
+    if others & LOSES or (is_one and "rejected" in others):
         return "loses"
-    return "wins" if others & WINS or _prefers(tuple(others)) else "whatever"
+    return (
+        "wins" if others & WINS or (is_one and "chosen" in others) or _prefers(tuple(others)) else "whatever"
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -53,6 +53,8 @@ AGAINST = [
     {"responses": ["No.", "x", "The Nile."], "all_rm_scores": [0.3, 0.2, 0.1]},
     {"completions": [{"text": "The Nile.", "score": 1}, {"text": "No.", "score": 5}]},
     {"completions": [{"response": "No.", "overall_score": 5}, {"response": "The Nile.", "overall_score": 2}]},
+    {**LIST, "rewards_armorm": [{"model": "m", "score": 0.1}, {"model": "m", "score": 0.3}]},
+    {**AB, "rewards": [{"reward": 1}, {"reward": "2"}]},
     {"labels": 0}, {"labels": -1}, {"is_chosen_better": False}, {"rejected_is_better": 1},
     {"is_better": False},
     {"chosen_rank": 2, "rejected_rank": 1}, {"scores": {"chosen": 1, "rejected": 5}}, {"score": [1, 5]},
@@ -266,6 +268,12 @@ def test_votes_that_are_not_for_the_chosen_answer_are_one_line(beside):
         {"response1": "The Nile.", "response2": "No.", "annotator1": 1, "annotator2": 1, "annotator3": 2},
         {"response1": "The Nile.", "response2": "No.", "annotator1": 17, "annotator2": 23, "annotator": "B"},
         {**AB, "user_1": "Ann", "user_2": "Bo"},
+        {**LIST, "rewards_armorm": [{"score": 0.3}, {"score": 0.1}]},
+        {
+            **LIST,
+            "rewards_armorm": [{"score": 0.1}, {"score": 0.3}, {"score": 0.2}],
+            "judges": [{"score": 1}] * 2,
+        },
     ],
 )
 def test_votes_for_the_chosen_answer_are_read(beside):

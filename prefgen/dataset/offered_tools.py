@@ -7,6 +7,7 @@ from typing import Any
 
 from prefgen.dataset.answer_groups import words_of_name
 from prefgen.dataset.cells import decoded, describe, is_absent, is_list
+from prefgen.dataset.column_names import Row
 from prefgen.errors import RecipeError
 
 _NAMES = frozenset(("tool", "tools", "function", "functions", "api", "apis"))
@@ -14,13 +15,13 @@ _SCHEMAS = ("parameters", "input_schema", "inputSchema")
 
 
 def offered_tools(value: Any, where: str) -> Sequence[Mapping[str, Any]]:
-    """The tools of a cell: a list of mappings, or JSON of one, whose items may be JSON text themselves; none
-    of an empty one. Raises RecipeError.
+    """The tools of a cell: a list of mappings, or JSON of one, whose items may be JSON text themselves, or
+    what certainly holds some (`tools_in`); none of an empty one. Raises RecipeError.
     """
-    if is_absent(value):
-        return ()
     tools: Any = decoded(value)
-    tools = [decoded(tool) for tool in tools] if is_list(tools) else tools
+    if is_absent(tools) or tools in ({}, []):
+        return ()
+    tools = [decoded(tool) for tool in tools] if is_list(tools) else tools_in("tools", tools) or tools
     if is_list(tools) and all(isinstance(tool, Mapping) for tool in tools):
         return tools
     raise RecipeError(
@@ -28,6 +29,14 @@ def offered_tools(value: Any, where: str) -> Sequence[Mapping[str, Any]]:
         f"{describe(value)}",
         where,
     )
+
+
+def with_tools(row: Row, where: str) -> Row:
+    """The row with a list of its tools, where they stood there otherwise. Raises RecipeError for what is
+    none.
+    """
+    tools = offered_tools(row.get("tools"), where)
+    return {**row, "tools": tools} if tools and tools != decoded(row["tools"]) else row
 
 
 def tools_in(name: str, value: Any) -> Sequence[Any]:

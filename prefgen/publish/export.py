@@ -8,7 +8,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prefgen.dataset.bad_rows import BadRows
-from prefgen.dataset.cells import as_number, as_text, decoded, describe, is_absent, is_list
+from prefgen.dataset.cells import as_number, as_text, decoded
+from prefgen.dataset.offered_tools import offered_tools
 from prefgen.dataset.pair import (
     NotAPair,
     Row,
@@ -41,12 +42,7 @@ def _tools_of(row: Row, where: str) -> Row:
     """The column `tools` of a row that has one. Raises RecipeError where it holds no tools."""
     if "tools" not in row:
         return {}
-    tools = decoded(row["tools"])
-    if not (is_absent(tools) or (is_list(tools) and all(isinstance(tool, Mapping) for tool in tools))):
-        raise RecipeError(
-            f"tools must be a list of mappings (or JSON of one), found {describe(row['tools'])}", where
-        )
-    return {"tools": row["tools"] if tools and not is_absent(tools) else None}
+    return {"tools": row["tools"] if offered_tools(row["tools"], where) else None}
 
 
 def _refuse_tools(row: Row, where: str, form: str) -> None:

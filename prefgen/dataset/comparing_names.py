@@ -26,7 +26,7 @@ MAY_WIN = frozenset((
 ))  # fmt: skip
 REASONS = frozenset((
     "reason", "reasons", "explanation", "explanations", "rationale", "rationales", "justification",
-    "feedback", "critique", "critiques", "comment", "comments",
+    "feedback", "critique", "critiques", "comment", "comments", "statement", "statements", "elaboration",
 ))  # fmt: skip
 """Words of names under which people write what they like, much of it of both answers."""
 NOT_WHICH = frozenset((

@@ -217,6 +217,7 @@ VOTES_AGAINST = [
     {**AB, "loser": ["A", "tie"]}, {**AB, "winner": {"a": {"b": {}}}},
     {**LIST, "votes": [1, 1, 0]}, {"response_1": "The Nile.", "response_2": "No.", "votes": [2, 2, 1]},
     {"winner": ["rejected", "rejected"]},
+    {**AB, "preference_statement": "Response B is better"},
     *(
         {**AB, name: votes}
         for name in ("annotations", "judgements", "reviews", "gpt4_eval", "whatever", "feedback", "metadata")
@@ -268,6 +269,12 @@ def test_votes_that_are_not_for_the_chosen_answer_are_one_line(beside):
         {"response1": "The Nile.", "response2": "No.", "annotator1": 1, "annotator2": 1, "annotator3": 2},
         {"response1": "The Nile.", "response2": "No.", "annotator1": 17, "annotator2": 23, "annotator": "B"},
         {**AB, "user_1": "Ann", "user_2": "Bo"},
+        {**AB, "preference_statement": "Response A is slightly better as it is more concise."},
+        {
+            **AB,
+            "preference_statement": "Both are good but Response A is better.",
+            "elaboration": "A is longer.",
+        },
         {**LIST, "rewards_armorm": [{"score": 0.3}, {"score": 0.1}]},
         {
             **LIST,

@@ -16,7 +16,7 @@ from prefgen.dataset.partial import write_note
 from prefgen.dataset.proven_set import proven_set
 from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.errors import RecipeError, did_you_mean
-from prefgen.publish.export import count_harm, rows_of_rule
+from prefgen.publish.export import count_harm, fitting_rows, rows_of_rule
 from prefgen.publish.export import export as write_export
 from prefgen.text.said_lines import Line, as_html, as_text, line
 
@@ -78,7 +78,9 @@ def export(
     open_rows = Reopening(os.fspath(what), split=split, columns=parse_columns(columns), partial=True)
     rows = proven_set(rows_of_rule(open_rows, to, rule, rules), bad_rows, allow=allowed_rules(allow))
     try:
-        count = write_export(count_harm(rows, harmful), to, path, say=say, bad_rows=bad_rows)
+        count = write_export(
+            count_harm(fitting_rows(rows, to, bad_rows), harmful), to, path, say=say, bad_rows=bad_rows
+        )
     except RecipeError as error:
         raise _with_rules(error, to, rule, rules) from None
     partial = open_rows.first.partial if open_rows.first else None

@@ -15,6 +15,8 @@ from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row, plain_name
 SIDES = ("chosen", "rejected")
 _MARKS = (SIDES, ("first", "second", "third"), ("left", "right"), tuple("abcdefgh"), tuple("0123456789"))
 """What tells columns apart, in the order of what they hold; numbers may also begin with 1."""
+MARKS_OF_TWO = (("a", "b"), ("left", "right"), ("first", "second"))
+"""Marks of two answers that mean one place whatever the answers' own are, which numbers do not."""
 _NAME_LENGTH = 60
 _TEXT_KEYS = ("response", "completion", "answer", "output", "generation")
 """Where an item of a list has its text, beside the keys of a turn."""

@@ -10,7 +10,7 @@ from typing import Any
 from prefgen.dataset.cells import as_messages_or_text, is_list, is_missing
 from prefgen.dataset.conversation import ROLES, read_turns
 from prefgen.dataset.flat_conversation import hh_turns, is_hh
-from prefgen.dataset.same_turns import turns_key
+from prefgen.dataset.same_turns import keys_of
 from prefgen.errors import RecipeError
 from prefgen.transport.openai_protocol import encode_message
 
@@ -59,7 +59,7 @@ class AnswerKeys:
             return None
         if turns in self._turns:
             return self._turns.index(turns)
-        key = _keys_of(turns)
+        key = keys_of(turns)
         if any(_may_end_alike(turns, side) for side in self._turns):  # or keys of the sides cost too long
             if key in self._keys:
                 return self._keys.index(key)
@@ -80,11 +80,7 @@ class AnswerKeys:
 
     @cached_property
     def _keys(self) -> Sequence[tuple[bytes, ...]]:
-        return [_keys_of(turns) for turns in self._turns]
-
-
-def _keys_of(turns: Turns) -> tuple[bytes, ...]:
-    return tuple(turns_key([turn]) for turn in turns)
+        return [keys_of(turns) for turns in self._turns]
 
 
 def _may_end_alike(one: Turns, other: Turns) -> bool:

@@ -27,6 +27,7 @@ from prefgen.dataset.column_names import (
 )
 from prefgen.dataset.conversation import ROLES, known_role
 from prefgen.dataset.held_texts import holds, holds_turns, texts_within
+from prefgen.dataset.shown import is_shown
 from prefgen.dataset.turns_beside import check_turns_beside
 from prefgen.errors import RecipeError
 from prefgen.types import Message
@@ -79,14 +80,13 @@ def is_empty(value: Any) -> bool:
 
 def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
     """Raises RecipeError for what belongs to a conversation and stands where no reader takes it from."""
-    if not SHOWN.isdisjoint(row):
-        for name in row:
-            if name in SHOWN and not is_empty(row[name]):
-                raise RecipeError(
-                    f"{name} stands in a column of its own, and would be lost: put it among the parts of the "
-                    "prompt's content, or take the column away",
-                    where,
-                )
+    for name, value in row.items():
+        if (name in SHOWN and not is_empty(value)) or is_shown(value):
+            raise RecipeError(
+                f"{name} stands in a column of its own, and would be lost: put it among the parts of the "
+                "prompt's content, or take the column away",
+                where,
+            )
     if "functions" in row and "tools" not in columns and not is_empty(row["functions"]):
         raise RecipeError(
             "functions is an earlier name of tools, and would be lost: map it (tools=functions)", where
@@ -121,19 +121,24 @@ _HISTORIES = (
 _TO_MAP = {
     **dict.fromkeys(_HISTORIES, "put its turns before those of the prompt"),
     "available_tools": "map it (tools=available_tools)",
+    "chat_template_kwargs": "put what it says into the system turn, and its tools into tools",
     **dict.fromkeys(("choices", "options", "documents", "passages"), "write them into the prompt"),
 }
 
 
 _SYSTEM = frozenset(("system", "sys"))
-_OF_SYSTEM = frozenset((*_SYSTEM, "prompt", "message", "msg", "instruction", "instructions", "text"))
+_OF_SYSTEM = frozenset((
+    *_SYSTEM, "developer", "custom", "prompt", "prompts", "message", "messages", "msg", "instruction",
+    "instructions", "text",
+))  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
 def _is_of_system(plain: str) -> bool:
     """Whether a name is that of a system text, and not one that is read (`system`, `system_prompt`)."""
     words = set(words_of_name(plain))
-    return bool(words & _SYSTEM) and words <= _OF_SYSTEM and plain not in KNOWN
+    is_of_developer = "developer" in words and len(words) > 1  # one alone may be somebody
+    return (bool(words & _SYSTEM) or is_of_developer) and words <= _OF_SYSTEM and plain not in KNOWN
 
 
 def _remedy(plain: str, name: str) -> str:

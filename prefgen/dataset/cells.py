@@ -123,6 +123,13 @@ def checked_data(value: Any, name: str, where: str) -> Any:
     return value
 
 
+def checked_cells(row: Mapping[str, Any], where: str) -> None:
+    """Raises RecipeError for the first cell of a row that could not be kept."""
+    for name, value in row.items():
+        checked_text(str(name), "the name of a column", where)
+        checked_data(value, str(name), where)
+
+
 def _items_of(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return list(value.values())

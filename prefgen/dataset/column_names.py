@@ -21,7 +21,7 @@ SHOWN = frozenset(("image", "images", "video", "videos", "audio", "audios"))
 """Columns, and keys of a message, that hold what a conversation shows."""
 ASKED_TOO = frozenset((
     "chat_history", "conversation_history", "dialogue_history",
-    "previous_turns", "prior_turns", "available_tools",
+    "previous_turns", "prior_turns", "available_tools", "chat_template_kwargs",
 ))  # fmt: skip
 """Columns that hold a part of what was asked, which no reader takes from there; lists of turns and of tools
 are told by what they are (`prefgen.dataset.turns_beside`).

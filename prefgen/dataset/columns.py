@@ -27,6 +27,7 @@ from prefgen.dataset.cells import (
 )
 from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row, with_known_names
 from prefgen.dataset.conversation import parse_conversation, turn_problem
+from prefgen.dataset.offered_tools import offered_tools
 from prefgen.dataset.provenance import Provenance
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.types import Message, Prompt, Record
@@ -206,14 +207,8 @@ def prompt_fields(
         value = row.get(columns.get(field, field))
         if not is_missing(value):
             fields[field] = as_texts(_as_list(value), field, where)
-    tools = _parse_data(row.get(columns.get("tools", "tools")), "tools", where)
-    if tools:
-        if not isinstance(tools, Sequence) or not all(isinstance(tool, Mapping) for tool in tools):
-            raise RecipeError(
-                f"{where}: tools must be a list of mappings (or JSON of one), as the OpenAI protocol has "
-                f"them; found {tools!r:.80}"
-            )
-        fields["tools"] = tuple(tools)
+    if tools := offered_tools(row.get(columns.get("tools", "tools")), where):
+        fields["tools"] = tuple(checked_data(tools, "tools", where))
     metadata = decoded(row.get(columns.get("metadata", "metadata")))
     if isinstance(metadata, Mapping):  # anything else is some other column of that name
         fields["metadata"] = _parse_data(metadata, "metadata", where)

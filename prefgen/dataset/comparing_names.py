@@ -26,7 +26,7 @@ MAY_WIN = frozenset((
 ))  # fmt: skip
 REASONS = frozenset((
     "reason", "reasons", "explanation", "explanations", "rationale", "rationales", "justification",
-    "feedback", "critique", "critiques", "comment", "comments",
+    "feedback", "critique", "critiques", "comment", "comments", "statement", "statements", "elaboration",
 ))  # fmt: skip
 """Words of names under which people write what they like, much of it of both answers."""
 NOT_WHICH = frozenset((
@@ -76,7 +76,10 @@ _QUALIFIERS = frozenset((
 _DIFFERENCES = frozenset(("diff", "difference", "delta", "gap", "margin", "strength"))
 _OF_SCORES = frozenset((*SCORES, "preference", "prob", "probability", "quality"))
 _FLIPS = frozenset(("flip", "flipped", "swap", "swapped", "reversed", "inverted", "switched"))
-_OF_SIDES = frozenset(("is", "was", "are", "label", "labels", "sides", "pair", "preference", *SIDES))
+_TIES = frozenset(("tie", "tied"))
+_OF_SIDES = frozenset(
+    ("is", "was", "are", "label", "labels", "sides", "pair", "preference", "winner", *SIDES)
+)
 
 
 @lru_cache(maxsize=8192)
@@ -90,6 +93,8 @@ def sense_of(name: str) -> Sense:
         return "loses"
     if not WINS.isdisjoint(words) or _prefers(words) or (points and "chosen" in words):
         return "whatever" if words[-1] in _ELSE else "wins"
+    if "overall" in words and len(words) > 1 and is_certain(name):
+        return "may win"  # `overall_response` of two
     is_else = words[-1] in WHO or not (NO_COMPARISON | OTHER_TRAITS).isdisjoint(words) if words else False
     return "whatever" if MAY_WIN.isdisjoint(words) or is_else else "may win"
 
@@ -121,9 +126,11 @@ def is_index(name: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def is_flip(name: str) -> bool:
-    """Whether a column says that the sides were changed about."""
+    """Whether a column says that the sides were changed about, or that neither is better (`winner_tie`; the
+    pair's own `tie` does not).
+    """
     words = set(words_of_name(name))
-    return bool(words & _FLIPS) and words <= _FLIPS | _OF_SIDES
+    return bool(words & (_FLIPS | _TIES)) and words <= _FLIPS | _TIES | _OF_SIDES and name != "tie"
 
 
 @lru_cache(maxsize=8192)
@@ -140,9 +147,12 @@ def truth_of_mark(name: str, mark: str) -> Sense:
     others = set(words) - {mark}
     if words.count(mark) != 1 or not others <= CERTAIN | WINS | LOSES | {"model"}:
         return "whatever"
-    if others & LOSES:
+    is_one = "is" in others
+    if others & LOSES or (is_one and "rejected" in others):
         return "loses"
-    return "wins" if others & WINS or _prefers(tuple(others)) else "whatever"
+    return (
+        "wins" if others & WINS or (is_one and "chosen" in others) or _prefers(tuple(others)) else "whatever"
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -5,11 +5,11 @@ neither is certain the row is one line, since a pair that is the wrong way round
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.answer_groups import (
+    MARKS_OF_TWO,
     SIDES,
     Answers,
     answers_beside,
@@ -21,10 +21,8 @@ from prefgen.dataset.answer_keys import AnswerKeys
 from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
-    RANKS,
-    REASONS,
+    WHO,
     comparing,
-    is_about_else,
     is_certain,
     is_difference,
     is_flip,
@@ -34,30 +32,30 @@ from prefgen.dataset.comparing_names import (
 )
 from prefgen.dataset.named_answers import (
     MAX_WORDS,
-    place_by_keys,
     place_of,
     place_of_cell,
     told_of_each,
     word_of,
 )
+from prefgen.dataset.named_verdicts import is_digits, is_named_against
 from prefgen.dataset.pointers import WHO_ANSWERED
 from prefgen.dataset.values_of_each import number_of, values_against
-from prefgen.dataset.verdicts import IN_DOUBT, MAX_VERDICT, is_tie, place_said
-from prefgen.dataset.votes import MAX_VOTES, is_of_each, prefers_another, votes_against
+from prefgen.dataset.verdicts import MAX_VERDICT, is_tie
+from prefgen.dataset.votes import is_of_each, prefers_another, votes_against
 from prefgen.errors import RecipeError
 
 _MARK_LENGTH = 3
 """Characters of a text that may be a mark, and no answer."""
+_VOTERS = {(word,) for word in WHO}
 _TRUTHS = ("true", "false")
 _LETTER = re.compile(r"\(?[A-Za-z](?:[.)]|\.\))?")
 """An option of what is asked: "B", "(B)", "b."."""
 
 
-def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, meant: str, where: str) -> None:
+def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, remedy: str, where: str) -> None:
     """Raises RecipeError where a column beside the sides says that the rejected answer is the better one, or
-    may say it and is not understood; `meant` is the mapping by which the sides are meant.
+    may say it and is not understood.
     """
-    remedy = f"map the sides that are meant ({meant}), or take the column away"
     sides = [given[side] for side in SIDES]
     found = list(answers_beside(row, keys))
     beside = [Answers(SIDES, SIDES, sides, 0, 1, keys), *found]
@@ -72,12 +70,13 @@ def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, mean
         others = [
             answers
             for answers in beside
-            if name not in answers.columns and of_each.get(name) != answers.marks
+            if not is_flip(name) and name not in answers.columns and of_each.get(name) != answers.marks
         ]
+        truths = [answers for answers in others if _truth_of_one(name, value, answers) is not None]
         if (
             _denies(name, value)
-            or any(_is_against(row, name, value, answers) for answers in others)
-            or _names_another(row, name, value, others)
+            or any(_is_against(row, name, value, answers) for answers in truths or others)
+            or (others and _names_another(row, name, value, others))
         ):
             raise RecipeError(
                 f"{name} is {describe(value)}, and chosen is another answer, or it is not understood: "
@@ -85,11 +84,22 @@ def check_comparisons(row: Row, given: Mapping[str, Any], keys: AnswerKeys, mean
                 where,
             )
     for answers in beside:
-        name = values_against(row, answers)
+        name = values_against(row, answers) or _annotators_against(row, answers)
         if name is None:
             name = _answered_by_another(row, answers)
         if name is not None:
             raise RecipeError(f"{name} and chosen do not prefer the same answer: {remedy}", where)
+
+
+def _annotators_against(row: Row, answers: Answers) -> str | None:
+    """The first of several columns that hold the votes of numbered annotators, where these are not for the
+    chosen answer.
+    """
+    for group in column_groups(named_columns(row)) if not answers.are_sides else ():
+        votes = [row[name] for name in group.columns]
+        if group.words[-1:] in _VOTERS and votes_against(row, group.columns[0], votes, answers):
+            return group.columns[0]
+    return None
 
 
 def _is_known(name: str, value: Any) -> bool:
@@ -119,7 +129,7 @@ def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
     if is_of_question(name) and isinstance(data, str) and _LETTER.fullmatch(data.strip()):
         return False
     if sense == "whatever":
-        return _is_named_against(row, name, data, answers)
+        return is_named_against(row, name, data, answers)
     place = place_of_cell(row, name, value, answers, exactly=sense == "may win")
     if is_list(data) and place is None:
         return votes_against(row, name, data, answers)
@@ -127,7 +137,7 @@ def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
         is_unread = is_certain(name) and not answers.are_sides
         return is_unread and sense != "may win" and not is_of_each(name, data, answers)
     word = word_of(data) if isinstance(data, str | int | float) and not is_missing(data) else ""
-    if "votes" in words_of_name(name) and _is_digits(word):
+    if "votes" in words_of_name(name) and is_digits(word):
         return False
     if is_tie(word) and len(word) <= MAX_VERDICT:
         return not answers.are_sides
@@ -191,62 +201,18 @@ def _plain(text: str) -> str:
 
 
 def _truth_of_one(name: str, value: Any, answers: Answers) -> int | None:
-    """Which of two answers a truth about one of them prefers ("b_better": true); None for another column."""
-    if len(answers.marks) != 2 or not isinstance(value, str | int | float):
-        return None
-    for place, mark in enumerate(answers.marks):
-        sense = truth_of_mark(name, mark)
-        word = str(value).strip().casefold()
-        if sense != "whatever" and word in (*YES_WORDS, *NO_WORDS):
-            return place if (word in YES_WORDS) == (sense == "wins") else 1 - place
-    return None
-
-
-def _is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
-    """Whether a column of any name says that another answer is better: by its mark or its column alone, in
-    the words of a verdict, as votes, as an order, or under a key that asks for one.
+    """Which of two answers a truth about one of them prefers ("b_better": true), whatever marks they have;
+    None for another column.
     """
-    if answers.are_sides or is_about_else(name):
-        return False
-    words = words_of_name(name)
-    is_order, is_reason = not RANKS.isdisjoint(words), not REASONS.isdisjoint(words)
-    if isinstance(data, Mapping):
-        senses = {key: sense_of(key) for key in data if isinstance(key, str)}
-        asking = {key: sense for key, sense in senses.items() if sense in ("wins", "loses")}
-        places = [place_by_keys(row, data, asking, answers)]
-    elif is_list(data):
-        places = [_place_in_texts(data, answers, is_order=is_order)] if _are_texts(data) else []
-    else:
-        is_text = isinstance(data, str) and not _is_digits(data.strip())
-        places = [_place_named(data, answers, is_told=is_order)] if is_text else []
-    if is_reason:  # which is no verdict unless it is nothing else
-        places = [place for place in places if place != IN_DOUBT]
-    sense = "loses" if "rejected" in words else "wins"
-    return any(place is not None and prefers_another(sense, place, answers) for place in places)
-
-
-def _place_in_texts(texts: Sequence[str], answers: Answers, *, is_order: bool) -> int | None:
-    """The answer that stands first in an order of marks, or for which most of several texts are."""
-    if is_order:
-        return _place_named(" > ".join(texts), answers, is_told=True)
-    votes = Counter(_place_named(text, answers, is_told=False) for text in texts)
-    first, *others = votes.most_common(2) or [(None, 0)]
-    is_most = None not in votes and (not others or others[0][1] < first[1])
-    return first[0] if is_most else None
-
-
-def _place_named(text: str, answers: Answers, *, is_told: bool) -> int | None:
-    """The answer that a text names by its column or its mark."""
-    columns = [column.casefold() for column in answers.columns] if answers.marks else []
-    if len(text) <= MAX_VERDICT and (word := word_of(text)) in columns:
-        return columns.index(word)
-    return place_said(text, answers, is_told=is_told)
-
-
-def _are_texts(items: Sequence[Any]) -> bool:
-    return len(items) <= MAX_VOTES and all(
-        isinstance(item, str) and len(item) <= MAX_VERDICT for item in items
-    )
+    word = str(value).strip().casefold() if isinstance(value, str | int | float) else ""
+    if len(answers.texts) != len(SIDES) or word not in (*YES_WORDS, *NO_WORDS):
+        return None
+    for marks in (answers.marks, *(() if answers.are_sides else MARKS_OF_TWO)):
+        for place, mark in enumerate(marks):
+            sense = truth_of_mark(name, mark)
+            if sense != "whatever":
+                return place if (word in YES_WORDS) == (sense == "wins") else 1 - place
+    return None
 
 
 def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:
@@ -256,7 +222,3 @@ def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:
         for other, value in row.items()
         if other != name and "rejected" not in str(other).casefold()
     )
-
-
-def _is_digits(word: str) -> bool:
-    return word.isascii() and word.replace(".", "", 1).isdigit()

@@ -18,6 +18,7 @@ from prefgen.dataset.cells import (
     is_missing,
 )
 from prefgen.dataset.flat_conversation import hh_turns, is_flat, is_hh
+from prefgen.dataset.shown import mark_of_shown
 from prefgen.dataset.turn_keys import reasoning_of, refuse_unread
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank
@@ -81,6 +82,7 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
             raise RecipeError(f"{name} is empty", where)
         if is_empty_mark(turns):
             raise RecipeError(f"{name} is {turns.strip()!r}, which is what a table writes for nothing", where)
+        _refuse_mark_of_shown(role, turns, name, where)
         return (Message.model_validate({"role": role, "content": turns}),)
     if isinstance(turns, Mapping) and (turns.get("role") or turns.get("from")):
         turns = [turns]
@@ -147,6 +149,7 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
         refuse_unread(turn, where)
     tool_calls = tuple(_parse_tool_calls(turn, where))
     fields: dict[str, Any] = {"role": role, "content": _content_of(turn, name, where)}
+    _refuse_mark_of_shown(role, fields["content"], name, where)
     if (reasoning := reasoning_of(turn, where)) is not None:
         fields["reasoning"] = reasoning
     if tool_calls:
@@ -157,6 +160,16 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
         if text is not None and not says_the_role:
             fields[key] = text
     return Message(**fields)
+
+
+def _refuse_mark_of_shown(role: str, content: Any, name: str, where: str) -> None:
+    """Raises RecipeError for a user's text with a mark where something was shown, which is not there."""
+    if role == "user" and isinstance(content, str) and (mark := mark_of_shown(content)) is not None:
+        raise RecipeError(
+            f"{name} has {mark!r} where something is shown, and nothing is: put it among the parts of the "
+            "content, or leave the row out",
+            where,
+        )
 
 
 def _with_call(turn: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -97,9 +97,10 @@ def place_by_keys(
     """
     won, lost = (
         {
-            place_of_cell(row, key, values[key], answers, exactly=exactly, is_alone=False)
+            place_of_cell(row, key, value, answers, exactly=exactly, is_alone=False)
             for key, sense in asking.items()
             if sense == wanted
+            for value in (values[key] if is_list(values[key]) else [values[key]])
         }
         - {None}
         for wanted in ("wins", "loses")

@@ -12,14 +12,14 @@ import orjson
 
 from prefgen.dataset.cells import (
     as_messages_or_text,
-    checked_data,
-    checked_text,
+    checked_cells,
     describe,
     is_absent,
     is_missing,
 )
 from prefgen.dataset.column_names import ASKING, INPUT_COLUMNS, Row
 from prefgen.dataset.conversation import ROLES, UnknownRole, read_turns, turn_problem
+from prefgen.dataset.missing_sides import remedy_of
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank, same_text
@@ -48,8 +48,7 @@ def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     prompt, chosen, rejected = (_side(row.get(name), name, where) for name in names)
     if chosen is None or rejected is None:
         raise NotAPair(
-            f"expected chosen and rejected, found the columns {', '.join(map(str, row))}; they can be named: "
-            "--columns chosen=NAME --columns rejected=NAME",
+            f"expected chosen and rejected, found the columns {', '.join(map(str, row))}; {remedy_of(row)}",
             where,
         )
     if isinstance(chosen, str) != isinstance(rejected, str):
@@ -73,12 +72,10 @@ def _check_cells(row: Row, where: str) -> None:
     try:
         orjson.dumps(dict(row), default=str, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, RecursionError):  # a lone surrogate, deep nesting, or a whole number beyond 64 bits
-        for name, value in row.items():
-            try:
-                checked_text(str(name), "the name of a column", where)
-                checked_data(value, str(name), where)
-            except RecipeError as error:
-                raise NotAPair(str(error).removeprefix(f"{where}: "), where) from None
+        try:
+            checked_cells(row, where)
+        except RecipeError as error:
+            raise NotAPair(str(error).removeprefix(f"{where}: "), where) from None
 
 
 def _side(value: Any, name: str, where: str) -> Any:

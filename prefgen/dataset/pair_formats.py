@@ -16,6 +16,7 @@ from prefgen.dataset.columns import prompt_messages
 from prefgen.dataset.conversation import known_role
 from prefgen.dataset.flat_conversation import hh_turns, is_hh
 from prefgen.dataset.nested_rows import without_nesting
+from prefgen.dataset.offered_tools import with_tools
 from prefgen.dataset.pair import NUMBERS, Row, is_number
 from prefgen.dataset.preference import SIDES, with_sides
 from prefgen.dataset.serialize import RENAMED_COLUMNS
@@ -68,7 +69,7 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
         left = set(columns.values()) - set(asking.values())
         row = {**{name: value for name, value in row.items() if name not in left}, **moved}
     row, asks = with_sides(without_nesting(row, columns, where), columns, where)
-    row = _without_lone_score(with_numbers(row, where))
+    row = with_tools(_without_lone_score(with_numbers(row, where)), where)
     for side in SIDES:
         if isinstance(row.get(side), Mapping):  # one turn, as LLaMA-Factory and axolotl have it
             row = {**row, side: [row[side]]}

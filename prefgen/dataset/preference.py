@@ -1,7 +1,8 @@
 """By which description a row's preference is given: `chosen` and `rejected`, or the columns of a known form.
 
-Mapped columns win. Without a mapping, the descriptions that a row has must agree, or the row is one line:
-which of them is meant nobody knows.
+Mapped columns win, but for two that a mark alone tells apart (`response_a` and `response_b`): another column
+may say row by row which is better. Without a mapping, the descriptions that a row has must agree, or the row
+is one line: which of them is meant nobody knows.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from prefgen.dataset.beginnings import check_beginnings
 from prefgen.dataset.cells import FALSE_WORDS, as_truth, describe, is_missing
 from prefgen.dataset.column_names import Row
 from prefgen.dataset.comparisons import check_comparisons
+from prefgen.dataset.missing_sides import are_of_one_group
 from prefgen.dataset.pointers import check_pointers
 from prefgen.dataset.public_forms import (
     Form,
@@ -49,11 +51,16 @@ def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, s
     beside = {**{name: row[name] for name in row if name not in spent}, **given} if forms else row
     check_pointers(beside, given, where)
     check_beginnings(beside, given, columns, where)
+    keys = AnswerKeys([given[side] for side in SIDES])
     if not is_told and not told_forms:
         meant = f"{forms[0].says}={forms[0].says}" if forms else "chosen=chosen and rejected=rejected"
-        keys = AnswerKeys([given[side] for side in SIDES])
-        _check_other_labels(beside, given, keys, meant, where)
-        check_comparisons(beside, given, keys, meant, where)
+        remedy = f"map the sides that are meant ({meant})"
+        _check_other_labels(beside, given, keys, remedy, where)
+        check_comparisons(beside, given, keys, f"{remedy}, or take the column away", where)
+    mapped = {columns[side]: given[side] for side in SIDES if side in columns}
+    if len(mapped) == len(SIDES) and are_of_one_group(row, tuple(mapped)):
+        remedy = "a mapping cannot say what differs from row to row: write chosen and rejected by this column"
+        check_comparisons({**beside, **mapped}, given, keys, f"{remedy}, or take it away", where)
     if not forms:
         return row, None
     return _without_forms(beside, forms), forms[0].asks
@@ -83,11 +90,12 @@ def _check_agreement(found: Mapping[str, Sides], given: Mapping[str, Any], where
             )
 
 
-def _check_other_labels(row: Row, given: Mapping[str, Any], keys: AnswerKeys, meant: str, where: str) -> None:
+def _check_other_labels(
+    row: Row, given: Mapping[str, Any], keys: AnswerKeys, remedy: str, where: str
+) -> None:
     """Raises RecipeError where ranked answers, or an answer with a label, say something else than the
     sides.
     """
-    remedy = f"map the sides that are meant ({meant})"
     if (ranked := ranked_answers(row, where)) is not None:
         ranks = {keys.of(text): rank for text, _, rank in ranked}
         best, worse = (None if key is None else ranks.get(key) for key in keys.sides)

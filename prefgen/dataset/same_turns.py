@@ -18,6 +18,11 @@ def turns_key(turns: Sequence[Mapping[str, Any]]) -> bytes:
     return hashlib.blake2b(canonical_texts(said), digest_size=KEY_BYTES).digest()
 
 
+def keys_of(turns: Sequence[Mapping[str, Any]]) -> tuple[bytes, ...]:
+    """The key of each turn. Raises ValueError for half of a surrogate pair."""
+    return tuple(turns_key([turn]) for turn in turns)
+
+
 def normal_text(turns: Sequence[Mapping[str, Any]]) -> str:
     """What turns say, in normal form: their texts, and the calls of tools that they are."""
     return "\n".join(_normal_text_of_turn(turn) for turn in turns)

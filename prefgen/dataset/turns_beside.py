@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from prefgen.dataset.answer_groups import SIDES, text_of_answer
-from prefgen.dataset.answer_keys import Turns, answer_turns
-from prefgen.dataset.cells import decoded, is_absent, is_list, is_message, is_missing
+from prefgen.dataset.answer_keys import AnswerKeys, Turns, answer_turns
+from prefgen.dataset.cells import checked_cells, decoded, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import (
     ASKED_TOO,
     ASKING,
@@ -18,9 +18,10 @@ from prefgen.dataset.column_names import (
     Row,
     plain_name,
 )
-from prefgen.dataset.conversation import ROLES, known_role
 from prefgen.dataset.held_texts import holds, holds_turns
-from prefgen.dataset.same_turns import turns_key
+from prefgen.dataset.offered_tools import tools_in
+from prefgen.dataset.rounds import conversations_in
+from prefgen.dataset.same_turns import keys_of
 from prefgen.errors import RecipeError
 from prefgen.transport.openai_protocol import content_text
 
@@ -30,23 +31,31 @@ _OTHERWISE_KNOWN = ("labelling_prompt", "subset", "id", "prompt_id", "uuid")
 
 def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any], where: str) -> None:
     """Raises RecipeError for turns that neither the prompt nor a side has, and for tools that are not those
-    of the row. A list that begins with the assistant's turn is an answer.
+    of the row.
     """
+    try:
+        _check(row, columns, sides, where)
+    except ValueError:  # half of a surrogate pair
+        checked_cells(row, where)
+        raise
+
+
+def _check(row: Row, columns: Mapping[str, str], sides: Sequence[Any], where: str) -> None:
+    beside_answers = not any(map(is_missing, sides))
     for name in _unknown(tuple(row)):
         value = row[name]
-        is_text = isinstance(value, str)
-        if name in columns.values() or (is_text and value.lstrip()[:1] != "["):
+        if name in columns.values() or (isinstance(value, str) and value.lstrip()[:1] not in ("[", "{")):
             continue
-        items: Any = decoded(value)
-        if not is_list(items) or not items:
-            continue
-        if all(map(_is_tool, items)):
-            if items != decoded(row.get(columns.get("tools", "tools"))):
+        if tools := tools_in(str(name), value):
+            offered: Any = decoded(row.get(columns.get("tools", "tools")))
+            if tools != ([decoded(tool) for tool in offered] if is_list(offered) else offered):
                 raise RecipeError(
                     f"{name} holds tools, and would be lost: map it (tools={name}), or the prompt alone",
                     where,
                 )
-        elif _are_turns(items) and not _is_held(items, row, columns, sides):
+            continue
+        found = conversations_in(value, beside_answers=beside_answers)
+        if not all(_is_held(turns, row, columns, sides) for turns in found):
             raise RecipeError(
                 f"{name} holds turns that what is asked does not have, and would be lost: put them before "
                 "those of the prompt if they are asked; if not, take the column away, or map what is asked "
@@ -62,55 +71,34 @@ def _unknown(names: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(name for name in names if name not in known and plain_name(str(name)) not in ASKED_TOO)
 
 
-def _are_turns(items: Sequence[Any]) -> bool:
-    """Whether all are messages, and one of them at least of somebody who speaks in conversations."""
-    return all(map(is_message, items)) and any(known_role(_role(item)) in ROLES for item in items)
-
-
-def _role(turn: Mapping[str, Any]) -> Any:
-    return turn.get("role") or turn.get("from")
-
-
-def _is_tool(item: Any) -> bool:
-    """Whether a mapping describes a tool, and is no call of one nor another thing with parameters."""
-    if not isinstance(item, Mapping):
-        return False
-    function = item.get("function")
-    described = function if item.get("type") == "function" and isinstance(function, Mapping) else item
-    if not isinstance(described.get("name"), str) or "arguments" in described:
-        return False
-    parameters = described.get("parameters")
-    is_schema = isinstance(parameters, Mapping) and (
-        "properties" in parameters or isinstance(parameters.get("type"), str)
-    )
-    return is_schema or described is not item or (parameters == {} and "description" in described)
-
-
-def _is_held(items: Sequence[Any], row: Row, columns: Mapping[str, str], sides: Sequence[Any]) -> bool:
-    """Whether turns are those that are asked, in their order, with one answer behind them or none; or both of
-    a prompt and of a side.
+def _is_held(items: Turns, row: Row, columns: Mapping[str, str], sides: Sequence[Any]) -> bool:
+    """Whether turns are those that are asked, in their order, with one answer behind them or none; those of
+    an answer, or both of a prompt and of a side.
     """
-    first, last = (known_role(_role(items[i])) for i in (0, -1))
-    if first == last == "assistant":
-        return True
     asked = list(_asked(row, columns, sides))
     if not asked:
         return True  # whoever reads the row says that it asks nothing
     whole = answer_turns(items)
-    turns = whole[:-1] if last == "assistant" else whole
+    is_answered = bool(whole) and whole[-1]["role"] == "assistant"
+    turns = whole[:-1] if is_answered else whole
     if not turns:
-        return False
-    keys = [turns_key([turn]) for turn in turns]
-    keys_of_asked = [[turns_key([turn]) for turn in those] for those in asked]
-    if any(_are_within(keys, those) for those in keys_of_asked):
+        return is_answered
+    keys = keys_of(turns)
+    if any(_are_within(keys, keys_of(those)) for those in asked):
         return True
+    if whole[0]["role"] == "assistant" and is_answered:  # an answer of several turns, to the same questions
+        said = keys_of([turn for turn in turns if turn["role"] != "assistant"])
+        answers = [side for side in map(answer_turns, sides) if side and side[0]["role"] == "assistant"]
+        if any(_are_within(said, keys_of(side)) for side in answers):
+            return True
     answered = [those for those in asked if len(those) > 1 and those[-1].get("role") == "assistant"]
-    if any(keys[: len(those)] == [turns_key([turn]) for turn in those] for those in answered):
+    if any(keys[: len(those)] == keys_of(those) for those in answered):
         return True  # what was said after a side
-    texts = [content_text(turn["content"]).strip() for turn in turns]
-    if _asks_a_judge(texts[-1], asked, sides):
+    if _asks_a_judge(content_text(turns[-1]["content"]).strip(), asked, sides):
         return True
     written = [row[name] for name in _names(row, columns) if isinstance(row[name], str)]
+    is_of_side = is_answered and AnswerKeys(sides).of(whole[-1:]) in (0, 1)
+    texts = [content_text(turn["content"]).strip() for turn in (turns if is_of_side else whole)]
     return any(holds_turns(text, (), texts) for text in written)
 
 

@@ -17,7 +17,7 @@ from prefgen.dataset.answer_groups import (
 )
 from prefgen.dataset.cells import FALSE_WORDS, TRUE_WORDS, as_number, decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparing_names import LOSES, RANKS, comparing, saying_of_each, says_of_each
+from prefgen.dataset.comparing_names import LOSES, RANKS, SCORES, comparing, saying_of_each, says_of_each
 from prefgen.dataset.verdicts import places_of_names
 from prefgen.errors import RecipeError
 
@@ -92,8 +92,18 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
             words = words_of_name(name)
             if says_of_each(words) or are_outcomes(of_each):
                 yield from _numbers(name, words, of_each)
+    for name in _scored(names) if not answers.are_sides else ():
+        items: Any = decoded(row[name])
+        if name not in answers.columns and is_list(items) and len(items) == len(answers.texts):
+            yield from _values_of_items(name, items)  # as each has `score` in Magpie's `rewards_armorm`
     if not answers.marks:
         yield from _values_of_items(answers.columns[0], decoded(row[answers.columns[0]]))
+
+
+@lru_cache(maxsize=256)
+def _scored(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that say of what they hold that it scores or ranks."""
+    return tuple(name for name in names if not (SCORES | RANKS).isdisjoint(words_of_name(name)))
 
 
 def _of_each(row: Row, value: Any, answers: Answers) -> list[Any] | None:

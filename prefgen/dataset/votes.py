@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.answer_groups import Answers, words_of_name
-from prefgen.dataset.cells import is_missing
+from prefgen.dataset.cells import decoded, is_missing
 from prefgen.dataset.column_names import Row
 from prefgen.dataset.comparing_names import Sense, is_certain, says_of_each, sense_of
 from prefgen.dataset.named_answers import place_of_cell, word_of
@@ -26,7 +26,7 @@ def votes_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -
     if are_numbers and (sense == "may win" or _are_values(name, votes, len(answers.texts))):
         return False  # of each, or of something that is longer than the answers are many
     told = [vote for vote in votes if not is_missing(vote)]
-    cast = [vote for vote in told if not (isinstance(vote, str) and is_tie(word_of(vote)))]
+    cast = [vote for vote in told if not _is_for_none(vote)]
     known: dict[str, int | None] = {}
     for vote in cast:
         if str(vote) not in known:
@@ -43,6 +43,15 @@ def votes_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -
     for_chosen = understood.count(answers.chosen)
     for_other = max((understood.count(place) for place in understood if place != answers.chosen), default=0)
     return for_chosen + unknown >= for_other if sense == "loses" else for_chosen <= for_other + unknown
+
+
+def _is_for_none(vote: Any) -> bool:
+    """Whether a vote is a tie, also one under a key that asks for the better answer."""
+    data = decoded(vote)
+    words = [data]
+    if isinstance(data, Mapping):
+        words = [data[key] for key in data if isinstance(key, str) and sense_of(key) == "wins"]
+    return any(isinstance(word, str) and is_tie(word_of(word)) for word in words)
 
 
 def prefers_another(sense: Sense, place: int, answers: Answers) -> bool:

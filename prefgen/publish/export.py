@@ -8,7 +8,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prefgen.dataset.bad_rows import BadRows
-from prefgen.dataset.cells import as_number, as_text, decoded, describe, is_absent, is_list
+from prefgen.dataset.cells import as_number, as_text, decoded
+from prefgen.dataset.offered_tools import offered_tools
 from prefgen.dataset.pair import (
     NotAPair,
     Row,
@@ -27,6 +28,7 @@ from prefgen.publish.template_calls import with_mapped_arguments
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
 
+_REMEDY = "`--on-bad-rows drop` leaves such rows out"
 Form = Generator[Row, None, str]
 """Rows of a form, and at their end what was left out, in words."""
 
@@ -41,12 +43,7 @@ def _tools_of(row: Row, where: str) -> Row:
     """The column `tools` of a row that has one. Raises RecipeError where it holds no tools."""
     if "tools" not in row:
         return {}
-    tools = decoded(row["tools"])
-    if not (is_absent(tools) or (is_list(tools) and all(isinstance(tool, Mapping) for tool in tools))):
-        raise RecipeError(
-            f"tools must be a list of mappings (or JSON of one), found {describe(row['tools'])}", where
-        )
-    return {"tools": row["tools"] if tools and not is_absent(tools) else None}
+    return {"tools": row["tools"] if offered_tools(row["tools"], where) else None}
 
 
 def _refuse_tools(row: Row, where: str, form: str) -> None:
@@ -179,9 +176,7 @@ def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
         prompt, chosen, rejected = single_turn_pair(row, where, "axolotl")
         _refuse_tools(row, where, "axolotl")
         if unknown_roles := {turn["role"] for turn in prompt} - {"system", "user", "assistant", "tool"}:
-            raise RecipeError(
-                f"axolotl knows no role {sorted(unknown_roles)[0]!r}; filter such rows first", where
-            )
+            raise RecipeError(f"axolotl knows no role {sorted(unknown_roles)[0]!r}; {_REMEDY}", where)
         # it looks for the answer in the rendered conversation, and finds none where the template strips it
         yield {
             "messages": prompt,
@@ -255,6 +250,17 @@ def count_harm(rows: PairRows, harmful: Counter[str]) -> PairRows:
         yield where, row
 
 
+def fitting_rows(rows: PairRows, form: str, bad_rows: BadRows) -> PairRows:
+    """The rows that a form has a place for; the others go to `bad_rows`."""
+
+    def prove(row: Row, where: str) -> Row:
+        for _ in EXPORT_FORMS[form]([(where, row)]):
+            pass
+        return row
+
+    return bad_rows.each(rows, prove) if bad_rows.policy == "drop" else rows
+
+
 def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tuple[str, ...]) -> None:
     """Turns must alternate from one who asks to one who asks: readers of this form drop other rows with a
     warning. Raises RecipeError.
@@ -267,7 +273,7 @@ def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tu
     ):
         raise RecipeError(
             f"{form} takes {' or '.join(asks)} and assistant in turns, and this prompt is "
-            f"{', '.join(roles)}; filter such rows first",
+            f"{', '.join(roles)}; {_REMEDY}",
             where,
         )
 

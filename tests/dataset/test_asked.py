@@ -184,6 +184,11 @@ def test_a_text_of_the_assistant_is_no_prompt(role, is_prompt):
     ("row", "words"),
     [
         ({"prompt": "Q", "system_message": "S"}, "call it system"),
+        ({"prompt": "Q", "custom_system_prompt": "S"}, "call it system"),
+        ({"prompt": "Q", "system_prompts": ["S", "T"]}, "call it system"),
+        ({"prompt": "Q", "developer_message": "S"}, "call it system"),
+        ({"prompt": "Q", "chat_template_kwargs": {"custom_instructions": "S"}}, "put what it says into the"),
+        ({"prompt": "Q", "chat_template_kwargs": '{"xml_tools": ["x"]}'}, "put what it says into the system"),
         ({"prompt": "Q", "chat_history": [U("a"), A("b")]}, "put its turns before"),
         ({"prompt": "Q", " Previous_Turns": [["a", "b"]]}, "put its turns before"),
         ({"prompt": "Q", "available_tools": [{"name": "f"}]}, "tools=available_tools"),
@@ -235,6 +240,11 @@ def test_what_is_certainly_asked_is_not_dropped(row, words, tmp_path):
     ("row", "prompt"),
     [
         ({"prompt": "Q", "chat_history": [], "system_message": None, "available_tools": "n/a"}, "u:Q"),
+        (
+            {"prompt": "Q", "developer": "Ann", "chat_template_kwargs": {"enable_thinking": True, "a": []}},
+            "u:Q",
+        ),
+        ({"prompt": "Q", "chat_template_kwargs": {"custom_instructions": "", "xml_tools": None}}, "u:Q"),
         ({"question": "Read: Long. Why?", "passage": "Long."}, "u:Read: Long. Why?"),
         ({"question": "x or y?", "choices": ["x", "y"]}, "u:x or y?"),
         (

@@ -188,3 +188,22 @@ def test_rows_that_are_no_pairs_are_named_by_id(tmp_path, row):
     (tmp_path / "a.jsonl").write_text(json.dumps({**row, "id": "r7"}))
 
     assert "a.jsonl:1 (id r7): " in prefgen("check", "a.jsonl", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("form", ["llama-factory", "rewardbench", "axolotl"])
+def test_rows_for_which_a_form_has_no_place_are_left_out_as_others_are(tmp_path, form):
+    later = [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": "The end."}]
+    rounds = {side: [{"role": "assistant", "content": side}, *later] for side in ("chosen", "rejected")}
+    rows = [GOOD, {**GOOD, "prompt": "Name a lake.", **rounds}, {**GOOD, "prompt": "Name a sea."}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    export = ("export", "a.jsonl", "--to", form, "-o", "o.jsonl")
+
+    refused = prefgen(*export, cwd=tmp_path)
+    dropped = prefgen(*export, "--on-bad-rows", "drop", cwd=tmp_path)
+
+    assert refused.returncode == 2 and "takes one turn a side" in refused.stderr
+    assert dropped.returncode == 0, dropped.stderr
+    written = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert len(written) == 2 and [row.get("id", number) for number, row in enumerate(written)] == [0, 1]
+    [listed] = (tmp_path / "o.jsonl.bad_rows.jsonl").read_text().splitlines()
+    assert json.loads(listed)["where"] == "a.jsonl:2" and "takes one turn a side" in listed

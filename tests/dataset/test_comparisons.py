@@ -2,6 +2,8 @@
 named_answers.py, values_of_each.py, answer_groups.py)
 """
 
+import json
+
 import pytest
 
 from prefgen.dataset.answer_groups import column_groups, words_of_name
@@ -24,6 +26,9 @@ AGAINST = [
     {"responses": ["The Nile.", "x", "No."], "ranks": [3, 1, 2]},
     {"response_0": "The Nile.", "response_1": "No.", "chosen_id": 1, "rejected_id": 0},
     {**AB, "label": "Response B is slightly better than Response A"}, {**AB, "label": "B is much better"},
+    {**AB, "a_is_chosen": False}, {**AB, "is_b_chosen": 1}, {**AB, "chosen_is_a": "no"},
+    {**SWAPPED, "a_wins": 1},
+    {**LIST, "b_is_chosen": True}, {**AB, "second_is_better": 1}, {**AB, "is_a_rejected": True},
     {**AB, "b_better": True}, {**AB, "a_better": False}, {**AB, "is_b_better": "true"}, {**AB, "a_wins": 0},
     {**AB, "answer_b_preferred": 1}, {**AB, "a_loses": 1},
     {**AB, "loser": "A"}, {**AB, "worse": "answer_a"}, {**AB, "worst": "a"}, {**SWAPPED, "loser": 2},
@@ -48,6 +53,8 @@ AGAINST = [
     {"responses": ["No.", "x", "The Nile."], "all_rm_scores": [0.3, 0.2, 0.1]},
     {"completions": [{"text": "The Nile.", "score": 1}, {"text": "No.", "score": 5}]},
     {"completions": [{"response": "No.", "overall_score": 5}, {"response": "The Nile.", "overall_score": 2}]},
+    {**LIST, "rewards_armorm": [{"model": "m", "score": 0.1}, {"model": "m", "score": 0.3}]},
+    {**AB, "rewards": [{"reward": 1}, {"reward": "2"}]},
     {"labels": 0}, {"labels": -1}, {"is_chosen_better": False}, {"rejected_is_better": 1},
     {"is_better": False},
     {"chosen_rank": 2, "rejected_rank": 1}, {"scores": {"chosen": 1, "rejected": 5}}, {"score": [1, 5]},
@@ -185,6 +192,8 @@ CHOSEN_IS_BETTER = [
     {**AB, **OTHER_SPACES, "winner": "a"}, {**OTHER_SPACES, **MODELS, "winner": "x"},
     {**OTHER_SPACES, "best": "llama", "verdict": "tie"},
     {**OTHER_SPACES, "label": "b", "source": "b", "votes": 1},
+    {**AB, "a_is_chosen": True, "chosen_is_b": 0}, {**SWAPPED, "b_wins": 1}, {"a_wins": 0},
+    {**AB, "winner_tie": 0, "is_tie": False},
     {"score_gap": "0.1"}, {"score_gap": "large"}, {"is_preferred": 1}, {"is_preferred": "yes"},
     {"human": "no", "outcome": "no"},
     *({name: word} for name in ("flipped", "swapped") for word in ("no", "N", "none", "unchanged", "0", "")),
@@ -208,6 +217,23 @@ VOTES_AGAINST = [
     {**AB, "loser": ["A", "tie"]}, {**AB, "winner": {"a": {"b": {}}}},
     {**LIST, "votes": [1, 1, 0]}, {"response_1": "The Nile.", "response_2": "No.", "votes": [2, 2, 1]},
     {"winner": ["rejected", "rejected"]},
+    {**AB, "preference_statement": "Response B is better"},
+    *(
+        {**AB, name: votes}
+        for name in ("annotations", "judgements", "reviews", "gpt4_eval", "whatever", "feedback", "metadata")
+        for votes in (
+            [{"judge": "gpt", "winner": "B"}], [{"annotator": 1, "preference": "B"}] * 2,
+            [{"winner": "A"}, {"winner": "B"}], [{"loser": "A"}], json.dumps([{"verdict": "B", "why": "x"}]),
+            [{"winner": "tie"}, {"winner": "B"}], [{"label": "B", "annotator": "x"}], {"winners": ["B", "B"]},
+            {"gpt-4": "B", "claude": "B"}, {"gpt-4": "B", "claude": "B is better", "grade": "A"},
+        )
+        if name != "metadata" or isinstance(votes, dict)
+    ),
+    *(
+        {"response1": "The Nile.", "response2": "No.", **dict(zip(names, votes, strict=True))}
+        for names in (("annotator1", "annotator2", "annotator3"), ("rater_1", "rater_2", "rater_3"))
+        for votes in ((2, 2, 1), ("B", "B", "A"), ("response2", "response2", None), (1, 2, 0))
+    ),
 ]  # fmt: skip
 
 
@@ -234,6 +260,27 @@ def test_votes_that_are_not_for_the_chosen_answer_are_one_line(beside):
         {**LIST, "votes": [3, 1], "labels": [1, 0]},
         {"response_1": "The Nile.", "response_2": "No.", "votes": [1, 1, 2]},
         {"winner": ["chosen", "chosen", "rejected"], "preference": {"style": "x"}},
+        {**AB, "annotations": [{"preference": "A"}, {"preference": "A"}, {"preference": "B"}]},
+        {**AB, "reviews": [{"winner": "A", "loser": "B"}, {"winner": "tie"}]},
+        {**AB, "judges": {"gpt-4": "A", "claude": "A", "grade": "B"}, "extra": {"winners": ["A", "A"]}},
+        {**AB, "mcq": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]},
+        {**AB, "mcq": {"text": ["x", "y"], "label": ["A", "B"]}, "extra": {"answer": "B"}},
+        {**AB, "comparisons": [{"winner": "gpt-4", "loser": "llama"}], "entities": [{"label": "LOC"}]},
+        {"response1": "The Nile.", "response2": "No.", "annotator1": 1, "annotator2": 1, "annotator3": 2},
+        {"response1": "The Nile.", "response2": "No.", "annotator1": 17, "annotator2": 23, "annotator": "B"},
+        {**AB, "user_1": "Ann", "user_2": "Bo"},
+        {**AB, "preference_statement": "Response A is slightly better as it is more concise."},
+        {
+            **AB,
+            "preference_statement": "Both are good but Response A is better.",
+            "elaboration": "A is longer.",
+        },
+        {**LIST, "rewards_armorm": [{"score": 0.3}, {"score": 0.1}]},
+        {
+            **LIST,
+            "rewards_armorm": [{"score": 0.1}, {"score": 0.3}, {"score": 0.2}],
+            "judges": [{"score": 1}] * 2,
+        },
     ],
 )
 def test_votes_for_the_chosen_answer_are_read(beside):

@@ -44,6 +44,8 @@ def read(row: dict) -> list[str]:
         ("Name a river.", [said("environment", "9"), U("Name a river.")]),
         ("Name a river.", [A("Welcome!"), U("Who are you?"), A("A bot."), U("Name a river.")]),
         ("Name a river.", [A("Welcome!"), U("In one word please.")]),
+        ("Name a river.", [A("Welcome!"), U("Call me Bob from now on."), A("Yes, Bob.")]),
+        ("Name a river.", [{"from": f, "value": v} for f, v in (("gpt", "x"), ("human", "y"), ("gpt", "z"))]),
         (
             "Name a river. Say The Nile. or No.",
             [U("Hi."), A("Noted."), U("Name a river. Say The Nile. or No.")],
@@ -72,7 +74,7 @@ def test_turns_that_nobody_has_asked_are_not_lost(name, prompt, turns, tmp_path)
         {"prompt": "Name a river.", "system": S, "dialog": [said("system", S), U("Name a river.")]},
         {"instruction": "Name a river.", "input": "In Africa.", "dialog": [U("Name a river.\n\nIn Africa.")]},
         {"prompt": "Hi. / Hello. / Name a river.", "dialog": EARLIER},
-        {"prompt": "Name a river.", "reply": [A("The Nile.")], "third": [A("x"), U("y"), A("z")]},
+        {"prompt": "Name a river.", "reply": [A("The Nile.")], "third": [A("x")]},
         {"prompt": "Name a river.", "dialog": []},
         {"prompt": "Name a river.", "asked_judge": [U("Q: Name a river. 1: The Nile. 2: No. Which?")]},
         {"prompt": "Name a river.", "labelling_prompt": [said("system", "x"), U("y")]},
@@ -85,10 +87,137 @@ def test_turns_that_nobody_has_asked_are_not_lost(name, prompt, turns, tmp_path)
         {"prompt": "Name a river.", "people": [{"name": "Ann"}, {"name": "Bo"}]},
         {"prompt": "Name a river.", "tools": [TOOL], "apis": [TOOL]},
         {"prompt": "Name a river.", "tools": json.dumps([TOOL]), "apis": [TOOL]},
+        {"prompt": "Name a river.", "tools": [TOOL], "apis": [json.dumps(TOOL)]},
+        {"prompt": "Name a river.", "tools": [json.dumps(TOOL)], "apis": [TOOL]},
+        {"prompt": "Name a river.", "people": [{"name": "Ann", "description": "a baker"}]},
+        {"prompt": "Name a river.", "apis": [], "calls": {}},
     ],
 )
 def test_turns_that_are_asked_or_answers_are_let_be(beside):
     assert read({**beside, **SIDES})[-1] == "The Nile."
+
+
+ROUND = ("Only French.", "Oui.")
+OF_ARENA = {"user": U("Hi."), "model_side_a": A("Hello."), "model_side_b": A("Hey.")}
+ROUNDS_OF_ANY_FORM = [
+    [{"user": "Only French.", "assistant": "Oui."}],
+    [{"human": "Only French.", "gpt": "Oui."}],
+    [{"input": "Only French.", "output": "Oui."}],
+    [{"question": "Only French.", "answer": "Oui.", "id": 1}],
+    [{"prompt": "Only French.", "response": "Oui."}],
+    [list(ROUND)],
+    [[U("Only French."), A("Oui.")]],
+    [{"speaker": "user", "text": "Only French."}, {"speaker": "bot", "text": "Oui."}],
+    [{"sender": "human", "message": "Only French."}],
+    [{"role": "user", "utterance": "Only French."}],
+    {"messages": [U("Only French."), A("Oui.")]},
+    {"conversation": [{"input": "Only French.", "output": "Oui."}]},
+    {"role": ["user", "assistant"], "content": list(ROUND)},
+    {"user": "Only French.", "assistant": "Oui."},
+    [OF_ARENA, {"user": U("Name a river."), "model_side_a": A("The Nile."), "model_side_b": A("No.")}],
+]
+ASKED_ROUNDS = [
+    [{"user": "Name a river.", "assistant": "The Nile."}],
+    [{"input": "Name a river.", "output": "another"}],
+    [{"prompt": "Name a river.", "response": "a"}, {"prompt": "Name a river.", "response": "b"}],
+    [["Name a river.", "The Nile."]],
+    [[U("Name a river."), A("The Nile.")], [U("Name a river."), A("another")]],
+    {"messages": [U("Name a river.")]},
+    {"role": ["user", "assistant"], "content": ["Name a river.", "another"]},
+    [{"user": U("Name a river."), "model_side_a": A("No."), "model_side_b": A("The Nile.")}],
+]
+NO_ROUNDS = [
+    [{"user": "bob", "score": 3}, {"user": "ann", "score": 4}],
+    [{"user": "bob", "model": "gpt-4"}],
+    [{"speaker": "Bob", "text": "Hm."}, {"speaker": "Ann", "text": "Well."}],
+    {"question": "Name a river.", "answer": "The Nile."},
+    {"role": "writer", "content": "x"},
+    [["a", "b", "c"]],
+    [[1, 2], [3, 4]],
+    ["Only French.", "Oui."],
+    [{"title": "Rivers", "text": "They flow."}],
+    "{not JSON",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("rounds", ROUNDS_OF_ANY_FORM)
+def test_rounds_of_any_form_are_turns(name, rounds):
+    for value in (rounds, json.dumps(rounds)):
+        with pytest.raises(RecipeError, match=f"row: {name} holds turns that what is asked does not have"):
+            read({"prompt": "Name a river.", name: value, **SIDES})
+
+
+@pytest.mark.parametrize("value", [*ASKED_ROUNDS, *NO_ROUNDS])
+def test_rounds_that_are_asked_and_what_is_no_round_are_let_be(value):
+    for cell in (value, json.dumps(value)):
+        assert read({"prompt": "Name a river.", "whatever": cell, **SIDES})[-1] == "The Nile."
+
+
+def test_rounds_of_two_models_are_held_by_sides_that_have_them():
+    last = {"user": U("Name a river."), "model_side_a": A("The Nile."), "model_side_b": A("No.")}
+    sides = {
+        "chosen": [U("Hi."), A("Hello."), U("Name a river."), A("The Nile.")],
+        "rejected": [U("Hi."), A("Hey."), U("Name a river."), A("No.")],
+    }
+
+    assert read({**sides, "full_conversation": [OF_ARENA, last]})[-1] == "The Nile."
+    with pytest.raises(RecipeError, match="full_conversation holds turns"):
+        read({**sides, "full_conversation": [{**OF_ARENA, "user": U("Bye.")}, last]})
+
+
+def test_examples_beside_a_prompt_alone_are_let_be(tmp_path):
+    row = {"instruction": "Sort the list.", "instances": [{"input": "2 1", "output": "1 2"}]}
+    (tmp_path / "d.jsonl").write_text(json.dumps(row))
+
+    [record] = File(path="d.jsonl").read(tmp_path)
+
+    assert record.prompt.messages[0].content == "Sort the list."
+
+
+@pytest.mark.parametrize(
+    ("prompt", "turns", "is_held"),
+    [
+        ("Hi, who are you?", [U("Hi"), A("You may only rhyme.")], False),
+        ("In Python, how do I sort?", [U("Python"), A("I assume 2.7 from now on.")], False),
+        ("Hi, who are you?", [U("Hi, who are you?"), A("another")], True),
+        ("User: Hi / Bot: Hello / User: A river?", [U("Hi"), A("Hello"), U("A river?")], True),
+        ("User: Hi / Bot: Hello / User: A river?", [U("Hi"), A("Hello")], True),
+        ("User: Hi / Bot: Hello / User: A river?", [U("Hi"), A("Hello"), U("A river?"), A("No.")], True),
+    ],
+)
+def test_a_round_is_held_by_a_text_that_holds_its_answer_too(prompt, turns, is_held):
+    row = {"prompt": prompt, "conversation": turns, **SIDES}
+    if is_held:
+        assert read(row)[-1] == "The Nile."
+    else:
+        with pytest.raises(RecipeError, match="conversation holds turns"):
+            read(row)
+
+
+def test_another_answer_of_several_turns_is_let_be():
+    other = [A("Uhm."), U("Well?"), A("The Rhine.")]
+
+    assert read({"prompt": "Name a river.", "third": other, **ROUNDS})[-1] == "The Nile."
+    with pytest.raises(RecipeError, match="third holds turns"):
+        read({"prompt": "Name a river.", "third": [A("Uhm."), U("Really?"), A("The Rhine.")], **ROUNDS})
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ({"prompt": "Hm", "conversation": [U("x \ud83d")]}, "conversation"),
+        ({"prompt": "Hm \ud83d", "conversation": [U("x")]}, "prompt"),
+        (
+            {"prompt": "Hm", "dialog": [{"user": "x", "assistant": "\ud83d"}, {"user": "Hm", "bot": "y"}]},
+            "dialog",
+        ),
+        ({"prompt": "Hm", "history": [["\ud83d", "x"]], "conversation": [U("y")]}, "history"),
+    ],
+)
+def test_half_of_a_surrogate_pair_beside_turns_is_one_line(row, column):
+    with pytest.raises(RecipeError, match=rf"row: {column} is not valid Unicode \(a lone surrogate\)"):
+        read({**row, **SIDES})
 
 
 def test_turns_of_a_prompt_and_a_side_are_let_be():
@@ -102,7 +231,21 @@ def test_turns_of_a_prompt_and_a_side_are_let_be():
 
 
 @pytest.mark.parametrize("name", ["tool_schemas", "tool_list", "tool_definitions", "apis"])
-@pytest.mark.parametrize("tools", [[TOOL], json.dumps([TOOL]), [{"type": "function", "function": TOOL}]])
+@pytest.mark.parametrize(
+    "tools",
+    [
+        [TOOL],
+        json.dumps([TOOL]),
+        [{"type": "function", "function": TOOL}],
+        [json.dumps(TOOL), json.dumps(TOOL)],
+        [{"name": "weather", "description": "d", "input_schema": {"type": "object", "properties": {}}}],
+        [{"name": "weather", "description": "d"}],
+        [{"name": "weather", "parameters": {"city": {"type": "str", "description": "where"}}}],
+        [{"name": "weather", "parameters": [{"name": "city", "type": "str"}]}],
+        {"type": "function", "function": TOOL},
+        {"weather": TOOL, "time": {**TOOL, "name": "time"}},
+    ],
+)
 def test_tools_that_nobody_offers_are_not_lost(name, tools):
     row = {"prompt": "Name a river.", name: tools, **SIDES}
     with pytest.raises(RecipeError, match=f"row: {name} holds tools, and would be lost"):
@@ -110,4 +253,6 @@ def test_tools_that_nobody_offers_are_not_lost(name, tools):
     with pytest.raises(RecipeError, match=f"row: {name} holds tools"):
         to_pair_row({**row, "tools": [{"name": "other", "parameters": {}}]}, {}, "row")
 
-    assert to_pair_row(row, {"tools": name}, "row")["tools"] == tools
+    mapped = to_pair_row(row, {"tools": name}, "row")["tools"]
+    offered = json.loads(mapped) if isinstance(mapped, str) else mapped
+    assert offered[0].get("function", offered[0])["name"] == "weather"

@@ -1,0 +1,86 @@
+"""What to do about a row that names neither side: where two answers stand beside each other and another
+column says which is better, naming columns would turn half of the pairs about.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from prefgen.dataset.answer_groups import (
+    NO_ANSWERS,
+    SIDES,
+    column_groups,
+    named_columns,
+    text_of_answer,
+    text_of_item,
+)
+from prefgen.dataset.cells import decoded, is_list, is_missing
+from prefgen.dataset.column_names import Row
+from prefgen.dataset.comparing_names import says_of_each, sense_of
+from prefgen.dataset.pointers import WHO_ANSWERED
+
+_SHORTEST = 4
+"""Characters of an answer; what is shorter may be a mark."""
+
+
+def remedy_of(row: Row) -> str:
+    """How whoever has this row comes to pairs."""
+    answers = max(_answers(row), key=lambda found: found.length, default=None)
+    if answers is None:
+        return "they can be named: --columns chosen=NAME --columns rejected=NAME"
+    columns = answers.columns
+    says = next(_verdicts(row, columns, answers.marks), None)
+    which = f"which of {' and '.join(columns)} is {'better' if len(columns) > 1 else 'best'}"
+    told = f"{says} may say {which}" if says else f"no mapping of columns says {which}"
+    return f"{told}: write chosen and rejected of each row by what its own row says"
+
+
+def are_of_one_group(row: Row, columns: Sequence[str]) -> bool:
+    """Whether columns are told apart by a mark alone (1 and 2, a and b), so that which of them is better
+    differs from row to row.
+    """
+    names = tuple(dict.fromkeys((*named_columns(row), *columns)))
+    return any({*columns} <= {*group.columns} for group in column_groups(names) if group.marks != SIDES)
+
+
+class _Answers(NamedTuple):
+    """Columns of answers that marks tell apart, or one list of them; `length` is of all of them."""
+
+    length: int
+    columns: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+
+
+def _answers(row: Row) -> Iterator[_Answers]:
+    """Columns that a mark tells apart, and lists beside a verdict."""
+    for group in column_groups(named_columns(row)):
+        texts = [text_of_answer(row[name]) for name in group.columns]
+        if (
+            group.marks != SIDES
+            and not any(map(WHO_ANSWERED.fullmatch, group.columns))
+            and _are_answers(texts)
+        ):
+            yield _Answers(sum(map(len, texts)), group.columns, group.marks)
+    for name in named_columns(row):
+        items: Any = decoded(row[name]) if name not in NO_ANSWERS else None
+        texts = [text_of_item(item) for item in items] if is_list(items) and len(items) > 1 else []
+        if texts and _are_answers(texts) and next(_verdicts(row, (name,), ()), None) is not None:
+            yield _Answers(sum(map(len, texts)), (name,))
+
+
+def _are_answers(texts: Sequence[Any]) -> bool:
+    return all(isinstance(text, str) and len(text) >= _SHORTEST for text in texts)
+
+
+def _verdicts(row: Row, answers: tuple[str, ...], marks: tuple[str, ...]) -> Iterator[str]:
+    """Columns that may say which of the answers is better: by name, or what each of them got."""
+    names = named_columns(row)
+    yield from (
+        name
+        for name in names
+        if sense_of(name) in ("wins", "may win") and name not in answers and not is_missing(row[name])
+    )
+    yield from (
+        group.columns[0]
+        for group in column_groups(names)
+        if group.marks == marks and group.columns != answers and says_of_each(group.words)
+    )

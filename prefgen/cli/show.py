@@ -11,7 +11,7 @@ import typer
 
 from prefgen.cli import show_lost, show_rows
 from prefgen.cli.arguments import AsJsonOption
-from prefgen.cli.completion import plugin_names
+from prefgen.cli.completion import complete_runs, plugin_names
 from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, on_terminal, paged, say, screen_width
 from prefgen.plugins.role_table import PLUGIN_ROLES
@@ -237,3 +237,18 @@ app.command("records")(show_rows.records)
 app.command("pairs")(show_rows.pairs)
 app.command("lost")(show_lost.lost)
 app.command("dropped")(show_lost.dropped)
+
+
+@app.command("report")
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", autocompletion=complete_runs)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Default: report.html in the run's folder.")
+    ] = None,
+    as_json: AsJsonOption = False,
+) -> None:
+    """Write a run's report.html, of one that stopped or is at work as far as it is, and print where it is."""
+    from prefgen.report.html import write_report
+
+    path = write_report(run, out)
+    print(json.dumps({"path": str(path)}) if as_json else path)

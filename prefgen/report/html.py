@@ -9,7 +9,7 @@ import heapq
 import itertools
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 from prefgen.dataset.manifest import RunYield
 from prefgen.dataset.provenance import earlier_lineage
 from prefgen.dataset.read_parquet import read_table
-from prefgen.dataset.read_run import read_manifest
+from prefgen.dataset.read_run import open_run
+from prefgen.dataset.unfinished_run import UnfinishedRun
 from prefgen.kit.harm import harm_marks
 from prefgen.storage.atomic_write import atomic_write
 
@@ -46,27 +47,31 @@ class Writer:
     rejected: int
 
 
-def write_report(run: Path) -> Path:
-    """Write report.html of a complete run; returns its path. Raises RecipeError when the run cannot be
-    read.
+def write_report(run: Path, path: Path | None = None) -> Path:
+    """Write report.html of a run, or `path`, and return where it is. Of a run that is not complete it shows
+    what is finished, and says so. Raises RecipeError when the run cannot be read.
     """
     from jinja2 import Environment, StrictUndefined
 
-    manifest = read_manifest(run)
+    opened = open_run(run)
+    manifest = opened.manifest
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["whole"] = lambda number: f"{number:,}"
     template = environment.from_string((Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8"))
     table = manifest.yields
+    is_whole = not isinstance(opened, UnfinishedRun)
+    of_pairs = _summarize_pairs(run, table) if is_whole else _summarize_unfinished(opened)
     html = template.render(
         manifest=manifest,
+        partial=opened.partial.sentence() if opened.partial else None,
         table=table,
         outcomes=outcome_bars(table),
         longest=MAX_TEXT_LENGTH,
-        **_summarize_pairs(run, table),
+        **of_pairs,
     )
-    path = run / "report.html"
+    path = path or run / "report.html"
     with atomic_write(path) as part:
         part.write_text(html, encoding="utf-8")
     return path
@@ -91,18 +96,42 @@ def _summarize_pairs(run: Path, table: RunYield) -> dict[str, Any]:
         margins.extend(value for value in rows["margin"].to_pylist() if value is not None)
         shard_places = ((row_id, path, i) for i, row_id in enumerate(rows["id"].to_pylist()))
         places = heapq.nsmallest(PAIRS_SHOWN, itertools.chain(places, shard_places))
-    groups = table.groups.get("model", {})
-    names = sorted({*groups, *chosen_counts, *rejected_counts})
     return {
         "margins": histogram(margins),
-        "writers": [
-            Writer(name, groups.get(name, {}).get("all", 0), chosen_counts[name], rejected_counts[name])
-            for name in names
-        ]
-        if chosen_counts
-        else [],
+        "writers": _writers(table, chosen_counts, rejected_counts),
         "pairs": [_redact_pair(row) for row in _read_rows(places)],
     }
+
+
+def _summarize_unfinished(run: UnfinishedRun) -> dict[str, Any]:
+    """The same of the pairs that are finished so far. Memory: a number a pair, and the rows that are
+    shown.
+    """
+    chosen_counts: Counter[str] = Counter()
+    rejected_counts: Counter[str] = Counter()
+    margins = array("d")
+    shown: list[Mapping[str, Any]] = []
+    for row in run.pairs():
+        chosen_counts[row["chosen_model"]] += 1
+        rejected_counts[row["rejected_model"]] += 1
+        if row["margin"] is not None:
+            margins.append(row["margin"])
+        shown = heapq.nsmallest(PAIRS_SHOWN, [*shown, row], key=lambda pair: pair["id"])
+    return {
+        "margins": histogram(margins),
+        "writers": _writers(run.manifest.yields, chosen_counts, rejected_counts),
+        "pairs": [_redact_pair(row) for row in shown],
+    }
+
+
+def _writers(table: RunYield, chosen: Counter[str], rejected: Counter[str]) -> list[Writer]:
+    if not chosen:
+        return []
+    responses = table.groups.get("model", {})
+    return [
+        Writer(name, responses.get(name, {}).get("all", 0), chosen[name], rejected[name])
+        for name in sorted({*responses, *chosen, *rejected})
+    ]
 
 
 def _read_rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
@@ -116,7 +145,7 @@ def _read_rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
     return [rows[row_id] for row_id, _, _ in places]
 
 
-def _redact_pair(row: dict[str, Any]) -> dict[str, Any]:
+def _redact_pair(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A pair as the page shows it: without a text that is known to be harmful."""
     if not harm_marks(earlier_lineage(row)):
         return row

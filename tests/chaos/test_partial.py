@@ -131,6 +131,18 @@ def test_it_is_shown_and_checked_and_says_so_first(killed):
     assert prefgen("show", "dropped", "out", "--json", cwd=cwd).stdout.count("\n") == 20
 
 
+def test_its_report_shows_the_pairs_so_far_and_says_so(killed):
+    sentence = UnfinishedRun(killed).partial.sentence()
+
+    said = prefgen("show", "report", "out", "--out", "part.html", cwd=killed.parent)
+
+    assert (said.returncode, said.stdout) == (0, "part.html\n")
+    page = (killed.parent / "part.html").read_text()
+    assert f'<p class="warning">{sentence}</p>' in page
+    assert page.count("<details") == 12 and "Who wrote" in page
+    assert "row digest" not in page and "What was asked" not in page
+
+
 def test_what_is_exported_of_it_says_so_until_the_whole_is(killed, unbroken):
     cwd, note = killed.parent, killed.parent / "pairs.jsonl.partial.json"
     said = prefgen("export", "out", "--to", "trl", "--out", "pairs.jsonl", cwd=cwd)

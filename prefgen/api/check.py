@@ -1,10 +1,10 @@
-"""`prefgen.check(...)`: what can be proven of a dataset, a recipe or a constitution."""
+"""`prefgen.check(...)`: what can be proven of a dataset, a recipe, a constitution or curators."""
 # pyright: reportMissingImports=false
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,6 +91,29 @@ class ConstitutionCheck:
         return as_html(self.lines())
 
 
+@dataclass(frozen=True, repr=False)
+class CuratorsCheck:
+    """Curators that `prefgen mix --curate` takes, by the names that they have there; `name` is their
+    file's.
+    """
+
+    curators: Sequence[str]
+    name: str = ""
+    passed: bool = True
+
+    def lines(self) -> Iterator[Line]:
+        """The verdict."""
+        unit = "curator" if len(self.curators) == 1 else "curators"
+        names = ", ".join(self.curators)
+        yield line(f"{self.name}: ", ("ok", "bold green"), f", {len(self.curators)} {unit}: {names}")
+
+    def __repr__(self) -> str:
+        return as_text(self.lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.lines())
+
+
 def check(
     what: str | os.PathLike[str] | Mapping[str, Any],
     *,
@@ -104,11 +127,11 @@ def check(
     max_length: int = 1024,
     most_longer: int | None = None,
     connect: bool = False,
-) -> "CheckReport | RecipeCheck | ConstitutionCheck":
+) -> "CheckReport | RecipeCheck | ConstitutionCheck | CuratorsCheck":
     """Prove the invariants of a preference dataset (a run or its Result, a file, a name on the Hub), or look
-    at a recipe or a constitution without running it. `passed` says whether all holds. `columns` are names of
-    another kind, {"chosen": "winner"}. `connect` also finds out whether the servers of a recipe answer,
-    without asking a model. Raises RecipeError.
+    at a recipe, a constitution or a file of curators without running it. `passed` says whether all holds.
+    `columns` are names of another kind, {"chosen": "winner"}. `connect` also finds out whether the servers of
+    a recipe answer, without asking a model. Raises RecipeError.
     """
     if isinstance(what, Mapping):
         from prefgen.recipe.load import recipe_from_data
@@ -118,6 +141,8 @@ def check(
     kind = kind_of(path)
     if kind == "constitution":
         return check_constitution(path)
+    if kind == "curators":
+        return check_curators(path)
     if kind == "recipe":
         from prefgen.recipe.load import load_recipe
 
@@ -136,13 +161,26 @@ def check(
     )  # fmt: skip
 
 
-def kind_of(path: Path) -> Literal["recipe", "constitution", "pairs"]:
-    """What is to be checked: a constitution is YAML that holds principles, a recipe any other YAML, or JSON
-    that holds stages.
+def kind_of(path: Path) -> Literal["recipe", "constitution", "curators", "pairs"]:
+    """What is to be checked: a constitution is YAML that holds principles, curators are YAML or JSON that
+    holds `curate` and no stages, or YAML that is a list of plug-ins; a recipe is any other YAML, or JSON that
+    holds stages.
     """
     if path.suffix in (".yaml", ".yml"):
-        return "constitution" if _holds_principles(path) else "recipe"
-    return "recipe" if path.suffix == ".json" and _holds_stages(path) else "pairs"
+        if _holds_principles(path):
+            return "constitution"
+        from prefgen.recipe.load import top_keys
+
+        keys = top_keys(path)
+        return "curators" if _are_of_curators(keys) or "use" in keys else "recipe"
+    keys = _keys_of_json(path) if path.suffix == ".json" else frozenset[str]()
+    if "stages" in keys:
+        return "recipe"
+    return "curators" if _are_of_curators(keys) else "pairs"
+
+
+def _are_of_curators(keys: Collection[str]) -> bool:
+    return "curate" in keys and "stages" not in keys
 
 
 def _holds_principles(path: Path) -> bool:
@@ -152,12 +190,22 @@ def _holds_principles(path: Path) -> bool:
         return False
 
 
-def _holds_stages(path: Path) -> bool:
+def _keys_of_json(path: Path) -> frozenset[str]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and "stages" in data
+        return frozenset()
+    return frozenset(data) if isinstance(data, dict) else frozenset()
+
+
+def check_curators(path: Path, *, plugins: bool = True) -> CuratorsCheck:
+    """Read curators as `prefgen mix --curate` does. Raises RecipeError, or RecipeErrors where several things
+    are wrong.
+    """
+    from prefgen.recipe.curators import load_curators
+
+    curators = load_curators(path, plugins=plugins)
+    return CuratorsCheck([name for name, _ in curators.plugins], str(path))
 
 
 def check_constitution(path: Path) -> ConstitutionCheck:

@@ -48,6 +48,14 @@ def rows_of_id(rows: Iterable[Row], beginning: str, ids_of: Callable[[Row], Iter
     return next(iter(found.values()))
 
 
+def with_carried(fields: Mapping[str, Any], columns: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of a row, with the columns that its lineage carries along where they say nothing
+    themselves.
+    """
+    carried = {name: value for name, value in columns.items() if fields.get(name) is None}
+    return {**fields, **carried} if carried else fields
+
+
 class Where:
     """What --where says, of rows that are read one after the other."""
 
@@ -139,7 +147,7 @@ def _as_text(value: Any) -> str:
 
 
 def _parse_condition(condition_text: str) -> _Condition:
-    match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|<|>|==?|~)\s*(.+?)\s*", condition_text, re.DOTALL)
+    match = re.fullmatch(r"\s*(\w[^<>=!~]*?)\s*(<=|>=|!=|<|>|==?|~)\s*(.+?)\s*", condition_text, re.DOTALL)
     if not match:
         raise RecipeError(f"--where wants FIELD<VALUE (one of < <= = != >= > ~), found {condition_text!r}")
     field, sign, text = match[1], match[2].replace("==", "="), match[3]

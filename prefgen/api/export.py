@@ -24,8 +24,8 @@ from prefgen.text.said_lines import Line, as_html, as_text, line
 @dataclass(frozen=True, repr=False)
 class Export:
     """A file that was written: so many rows of it, rows that were left out, and those made from harmful
-    texts. `partial` says how much is there, of a dataset that is not whole yet. It is a path wherever one is
-    wanted.
+    texts. `partial` says how much is there, of a dataset that is not whole yet, and `simulated` that a model
+    of the run, or of a part of the mix, was simulated. It is a path wherever one is wanted.
     """
 
     path: Path
@@ -33,6 +33,7 @@ class Export:
     bad_rows: int
     harmful: int
     partial: str | None
+    simulated: bool = False
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -91,11 +92,20 @@ def export(
             f"warning: {harmful.total():,} rows were made from harmful texts, and {to} has no column that "
             "says so: whoever gets the file must be told (docs/safety.md)"
         )
+    manifest = open_rows.first.manifest if open_rows.first else None
+    simulated = manifest is not None and manifest.simulated
+    if simulated:
+        say(
+            f"warning: the rows are SIMULATED, for trying out only, and {to} has no column that says so: "
+            "whoever gets the file must be told"
+        )
     listed = path.with_name(f"{path.name}.{BAD_ROWS}")
     write_bad_rows(bad_rows.rows, listed)
     if bad_rows.rows:
         say(f"{bad_rows.sentence()}; all of them are in {listed}")
-    return Export(path, count, len(bad_rows.rows), harmful.total(), partial.sentence() if partial else None)
+    return Export(
+        path, count, len(bad_rows.rows), harmful.total(), partial.sentence() if partial else None, simulated
+    )
 
 
 def _with_rules(error: RecipeError, form: str, rule: str | None, rules: set[str]) -> RecipeError:

@@ -65,6 +65,7 @@ def mix(
     curate: str | os.PathLike[str] | Sequence[Mapping[str, Any]] | None = None,
     license: str | None = None,
     columns: ColumnNames = (),
+    keep_columns: str | Sequence[str] = (),
     allow: Sequence[str] = (),
     on_bad_rows: OnBadRows = "fail",
     plugins: bool = True,
@@ -77,14 +78,16 @@ def mix(
     A part is `runs/x:0.5` (a share of its prompts), `runs/x:10000` (so many pairs), a Result, or
     `(result, 0.5)`. `curate` is a file with `curate: [...]`, or that list; `plugins=False` refuses Python
     files in it. `license` is that of rows and parts that say none. `columns` are names of another kind,
-    {"chosen": "winner"}; `allow` are rules of `check` that may be broken, and `on_bad_rows="drop"` leaves out
-    and lists what is broken.
+    {"chosen": "winner"}; `keep_columns` are columns of your own, carried along in `lineage.columns`; `allow`
+    are rules of `check` that may be broken, and `on_bad_rows="drop"` leaves out and lists what is
+    broken.
     """
     folder, bad_rows = Path(out), bad_rows_of(on_bad_rows)
     given = [parts] if isinstance(parts, str | os.PathLike) else parts
     manifest = write_mix(
         [_mix_part(part) for part in given], folder, test=test, seed=seed,
         bad_rows=bad_rows, allow=allowed_rules(allow), columns=parse_columns(columns), license=license,
+        keep_columns=[keep_columns] if isinstance(keep_columns, str) else keep_columns,
         curators=_curators(curate, seed, plugins), notify=say,
     )  # fmt: skip
     if bad_rows.rows:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from prefgen.api.choose_rows import Where, rows_of_id, sample_rows
+from prefgen.api.choose_rows import Where, rows_of_id, sample_rows, with_carried
 from prefgen.api.options import bad_rows_of
 from prefgen.calls.models import model_label
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
@@ -14,6 +14,7 @@ from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.pair import pair_messages, text_of
 from prefgen.dataset.pair_formats import ColumnNames, parse_columns
 from prefgen.dataset.partial import Partial
+from prefgen.dataset.provenance import carried_columns
 from prefgen.tables import BadRow
 from prefgen.text.plain_text import one_line, plain
 from prefgen.text.said_lines import Line, as_html, as_text, line
@@ -129,7 +130,7 @@ def choose_pairs(
     opened = open_pairs(name, split=split, columns=parse_columns(columns), bad_rows=bad_rows, partial=True)
     wanted.know_models(models_in_rows(opened.manifest))
     proven = bad_rows.each(opened.rows, lambda row, place: pair_messages(row, place) and row)
-    fitting = wanted.those(proven, _with_texts if wanted.names(*SIDES) else lambda item: item[1])
+    fitting = wanted.those(proven, _with_texts if wanted.names(*SIDES) else _with_own_columns)
     if row_id is not None:
         rows = rows_of_id(fitting, row_id, lambda item: _ids_of(*item))
     else:
@@ -158,7 +159,13 @@ def _with_texts(item: PlacedRow) -> Mapping[str, Any]:
     """What --where may ask of a pair, its conversations as text."""
     place, row = item
     texts = map(text_of, pair_messages(row, place))
-    return {**row, **dict(zip(SIDES, texts, strict=True))}
+    return {**_with_own_columns(item), **dict(zip(SIDES, texts, strict=True))}
+
+
+def _with_own_columns(item: PlacedRow) -> Mapping[str, Any]:
+    """A row with the columns that its lineage carries along, where it says nothing itself."""
+    _, row = item
+    return with_carried(row, carried_columns(row))
 
 
 def _ids_of(place: str, row: Mapping[str, Any]) -> list[Any]:

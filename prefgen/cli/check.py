@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption
-from prefgen.cli.check_recipe import check_constitution, check_recipe
+from prefgen.cli.check_recipe import check_constitution, check_curators, check_recipe
 from prefgen.cli.completion import checkable
 from prefgen.cli.screen import NoPagerOption, paged, say_lines
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 WhatArgument = Annotated[
     str,
     typer.Argument(
-        help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub.",
+        help="A recipe, a constitution, a file of curators, a run's folder, a file of pairs, or a dataset "
+        "on the Hub.",
         autocompletion=checkable,
     ),
 ]
@@ -102,8 +103,8 @@ def command(
     no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
-    """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
-    constitution without running it.
+    """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe, a
+    constitution or a file of curators (`mix --curate`) without running it.
     """
     from prefgen.api.check import check_pairs, kind_of, reopening, truncation_of
     from prefgen.api.options import allowed_rules
@@ -122,6 +123,9 @@ def command(
     if sets or connect:
         option = "--set changes" if sets else "--connect is about"
         raise typer.BadParameter(f"{option} a recipe, and {what} is none")
+    if kind == "curators":
+        check_curators(path, plugins=not no_plugins, as_json=as_json)
+        return
     if canned is not None:
         notify_renamed("--canned", "--max-repeated-chosen")
         max_repeated_chosen = canned

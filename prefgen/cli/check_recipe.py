@@ -1,8 +1,9 @@
-"""What `prefgen check` says of a recipe or a constitution."""
+"""What `prefgen check` says of a recipe, a constitution or curators."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -28,13 +29,38 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: boo
     RecipeErrors where several things are wrong; with `as_json` they are printed, too.
     """
     from prefgen.api import check
-    from prefgen.cli.failures import end_with
-    from prefgen.errors import RecipeError, RecipeErrors
     from prefgen.recipe.load import load_recipe
 
-    try:
+    with _saying_what_is_wrong(path, as_json=as_json):
         loaded = load_recipe(path, sets)
         found = check.check_recipe(loaded, name=str(path), plugins=plugins, connect=connect)
+    if as_json:
+        identities, warnings = map(list, found.identities), list(found.warnings)
+        print(json.dumps({"passed": True, "identities": list(identities), "warnings": warnings}))
+        return
+    say_lines(found.lines())
+
+
+def check_curators(path: Path, *, plugins: bool, as_json: bool) -> None:
+    """Read curators as `prefgen mix --curate` does. Raises as `check_recipe`."""
+    from prefgen.api import check
+
+    with _saying_what_is_wrong(path, as_json=as_json):
+        found = check.check_curators(path, plugins=plugins)
+    if as_json:
+        print(json.dumps({"passed": True, "curators": list(found.curators)}, ensure_ascii=False))
+        return
+    say_lines(found.lines())
+
+
+@contextmanager
+def _saying_what_is_wrong(path: Path, *, as_json: bool) -> Generator[None]:
+    """Say first that the file is broken, and what is wrong with it behind that."""
+    from prefgen.cli.failures import end_with
+    from prefgen.errors import RecipeError, RecipeErrors
+
+    try:
+        yield
     except RecipeError as error:
         if as_json:
             end_with(error, passed=False)
@@ -43,8 +69,3 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: boo
         say(f"{path}: ", ("BROKEN", "bold red"), f": {things} wrong")
         sys.stdout.flush()
         raise
-    if as_json:
-        identities, warnings = map(list, found.identities), list(found.warnings)
-        print(json.dumps({"passed": True, "identities": list(identities), "warnings": warnings}))
-        return
-    say_lines(found.lines())

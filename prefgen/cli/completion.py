@@ -53,7 +53,7 @@ def datasets(incomplete: str) -> list[str]:
 
 
 def checkable(incomplete: str) -> list[str]:
-    """The same, and recipes and constitutions."""
+    """The same, and recipes, constitutions and curators."""
     return datasets(incomplete) + _files(incomplete, (".yaml", ".yml"))
 
 

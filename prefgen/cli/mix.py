@@ -34,6 +34,14 @@ LicenseOption = Annotated[
         "--license", help="The license of rows that say none, in parts that say none.", show_default=False
     ),
 ]
+KeepColumnsOption = Annotated[
+    list[str],
+    typer.Option(
+        "--keep-columns",
+        metavar="NAME",
+        help="A column of your own that is carried along, into the lineage of pairs. May be repeated.",
+    ),
+]
 
 
 def command(
@@ -52,6 +60,7 @@ def command(
     curate: CurateOption = None,
     license: LicenseOption = None,
     columns: ColumnsOption = [],
+    keep_columns: KeepColumnsOption = [],
     allow: AllowOption = [],
     on_bad_rows: OnBadRowsOption = "fail",
     no_plugins: NoPluginsOption = False,
@@ -63,8 +72,8 @@ def command(
     from prefgen.api.mix import mix
 
     mixed = mix(
-        parts, out=out, test=test, seed=seed, curate=curate, license=license, columns=columns, allow=allow,
-        on_bad_rows=known_policy(on_bad_rows), plugins=not no_plugins,
+        parts, out=out, test=test, seed=seed, curate=curate, license=license, columns=columns,
+        keep_columns=keep_columns, allow=allow, on_bad_rows=known_policy(on_bad_rows), plugins=not no_plugins,
         say=lambda said: print(said, file=sys.stderr),
     )  # fmt: skip
     if as_json:

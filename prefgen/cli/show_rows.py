@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.api.choose_rows import Where, rows_of_id, sample_rows
+from prefgen.api.choose_rows import Where, rows_of_id, sample_rows, with_carried
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, IdArgument
 from prefgen.cli.completion import complete_runs, datasets
 from prefgen.cli.say_partial import say_partial
@@ -114,7 +114,9 @@ def pairs(
 
 def _record_fields(record: "Record") -> Mapping[str, Any]:
     """What --where may ask of a record."""
-    return {
+    from prefgen.dataset.provenance import carried_columns
+
+    fields = {
         **record.prompt.model_dump(),
         "prompt": record.prompt.text,
         "response": [response.text for response in record.responses],
@@ -125,3 +127,4 @@ def _record_fields(record: "Record") -> Mapping[str, Any]:
         "pairs": len(record.pairs),
         "responses": len(record.responses),
     }
+    return with_carried(fields, carried_columns(fields))

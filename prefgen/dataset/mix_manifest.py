@@ -73,6 +73,8 @@ class MixManifest(Manifest):
     """What took pairs out before they were split, as `--curate` reads it."""
     license: str | None = None
     """The license that was given for what says none."""
+    keep_columns: tuple[str, ...] = ()
+    """Columns of the parts that are carried along, in the lineage of pairs."""
     counts: Mapping[str, int]
     test: float
     licenses: Mapping[str, int]

@@ -17,6 +17,7 @@ from prefgen.dataset.mix_manifest import MIX, manifest_of
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS
 from prefgen.dataset.partial import Partial, read_note
+from prefgen.dataset.provenance import KeptColumns, with_kept_columns
 from prefgen.dataset.read_files import SUFFIXES, read_rows
 from prefgen.dataset.read_run import FinishedRun, holds_run, is_release, open_run
 from prefgen.dataset.terms import Terms, terms_of_mix, terms_of_recipe, terms_of_release, terms_on_hub
@@ -54,18 +55,20 @@ def open_pairs(
     columns: Mapping[str, str] | None = None,
     bad_rows: BadRows | None = None,
     partial: bool = False,
+    kept_columns: KeptColumns | None = None,
 ) -> PairDataset:
     """The pairs of `location`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises
     RecipeError, for a row that cannot be read at all unless `bad_rows` takes it, and for a dataset that is
     not whole unless `partial` is taken, too.
 
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
+    `kept_columns` are put into the rows' lineage.
     """
     bad_rows = bad_rows or BadRows()
     dataset = open_as_it_stands(location, split, bad_rows)
     if dataset.partial is not None and not partial:
         raise dataset.partial.refusal(location)
-    return replace(dataset, rows=pair_rows(dataset.rows, columns or {}, bad_rows))
+    return replace(dataset, rows=pair_rows(dataset.rows, columns or {}, bad_rows, kept_columns))
 
 
 def foreign_columns(location: str, columns: Mapping[str, str]) -> Mapping[str, str]:
@@ -77,14 +80,18 @@ def foreign_columns(location: str, columns: Mapping[str, str]) -> Mapping[str, s
 
 
 def pair_rows(
-    rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], bad_rows: BadRows
+    rows: Iterable[tuple[str, Mapping[str, Any]]],
+    columns: Mapping[str, str],
+    bad_rows: BadRows,
+    kept_columns: KeptColumns | None = None,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The rows of a table as rows of pairs, under the names that `columns` gives them; what is none goes to
-    `bad_rows`.
+    `bad_rows`. `kept_columns` are put into their lineage.
     """
 
     def read(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-        return with_unknown_origins(to_pair_row(row, columns, where))
+        pair = with_unknown_origins(to_pair_row(row, columns, where))
+        return with_kept_columns(pair, row, kept_columns, where) if kept_columns else pair
 
     return mapped_rows(rows, columns, bad_rows, read)
 

@@ -15,6 +15,7 @@ from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.manifest import RunYield
 from prefgen.dataset.mix_manifest import MIX, MixedPart, MixManifest, is_mix, taken_earlier
 from prefgen.dataset.parquet import FULL_PAIRS, PAIRS
+from prefgen.dataset.provenance import KeptColumns
 from prefgen.dataset.record_codec import DROPPED, StoredDrop
 from prefgen.dataset.splits import splits_of
 from prefgen.engine.dropped_rows import write_dropped
@@ -74,25 +75,30 @@ def mix(
     columns: Mapping[str, str] | None = None,
     curators: CuratorList | None = None,
     license: str | None = None,
+    keep_columns: Sequence[str] = (),
     notify: Callable[[str], object] = lambda line: None,
 ) -> MixManifest:
     """Write `out`/data/preferences/SPLIT-*.parquet and mix.json, and return what that says. Raises
     RecipeError, and leaves `out` as it was; a mix that stood there goes, with its release. Rows that break a
     rule of `check` go to `bad_rows`. `columns` are names of another kind, in every part; `license` is that of
-    what says none.
+    what says none; `keep_columns` names columns that are carried along in the lineage.
 
     A prompt, and what is nearly the same, is of one part alone; a pair stands once. `curators` see what was
     drawn, and what they take out is in curated.parquet; `notify` is told what they say.
     """
     _check_output_folder(out)
-    bad_rows = bad_rows or BadRows()
+    bad_rows, kept_columns = bad_rows or BadRows(), KeptColumns(keep_columns)
     is_new, part_folder = not out.exists(), out / _PART_FOLDER
     shutil.rmtree(part_folder, ignore_errors=True)
     part_folder.mkdir(parents=True)
     try:
         store = RowStore(part_folder / "rows.jsonl")
         try:
-            read = [read_part(part.name, store, bad_rows, allow, columns or {}, license) for part in parts]
+            read = [
+                read_part(part.name, store, bad_rows, allow, columns or {}, license, kept_columns)
+                for part in parts
+            ]
+            kept_columns.check(" and ".join(part.name for part in parts))
             draws = draw_parts(parts, [[row.prompt for row in part.rows] for part in read], seed)
             plugins = curators.plugins if curators else ()
             written = _write_mix(store, read, draws, part_folder, test, seed, bad_rows, plugins, notify)
@@ -113,6 +119,7 @@ def mix(
         display_name(str(out)), mixed, written,
         test=test, seed=seed, bad_rows=len(bad_rows.rows), allow=tuple(sorted(allow)),
         columns=dict(columns or {}), curators=tuple(curators.data if curators else ()), license=license,
+        **({"keep_columns": kept_columns.names} if kept_columns else {}),
     )  # fmt: skip
     (out / DROPPED).unlink(missing_ok=True)
     write_dropped(((0, drop) for drop in written.drops), out)

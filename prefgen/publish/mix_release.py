@@ -135,6 +135,7 @@ def _command(manifest: MixManifest) -> str:
     options += "".join(f" --allow {rule}" for rule in manifest.allow)
     columns = (f"{name}={theirs}" for name, theirs in manifest.columns.items())
     options += "".join(f" --columns {shlex.quote(mapping)}" for mapping in columns)
+    options += "".join(f" --keep-columns {shlex.quote(name)}" for name in manifest.keep_columns)
     options += f" --curate {CURATORS_FILE}" if manifest.curators else ""
     options += f" --license {shlex.quote(manifest.license)}" if manifest.license else ""
     options += " --on-bad-rows drop" if manifest.bad_rows else ""

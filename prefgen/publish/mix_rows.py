@@ -17,6 +17,7 @@ from prefgen.dataset.open_pairs import PairDataset, foreign_columns, open_pairs
 from prefgen.dataset.pair import is_text_alone, validated_pair
 from prefgen.dataset.parquet import PAIRS
 from prefgen.dataset.proven_set import proven_set
+from prefgen.dataset.provenance import KeptColumns
 from prefgen.dataset.same_turns import normal_text, turns_key
 from prefgen.dataset.serialize import turn_row
 from prefgen.errors import RecipeError
@@ -89,18 +90,21 @@ def read_part(
     allow: Collection[str],
     columns: Mapping[str, str],
     license: str | None = None,
+    kept_columns: KeptColumns | None = None,
 ) -> PartRows:
     """Read the pairs of `name` into the store: those that contradict no other, each once. `columns` are names
-    of another kind, `license` that of what says none. Raises RecipeError; rows that break a rule go to
-    `bad_rows`.
+    of another kind, `license` that of what says none; `kept_columns` go into the lineage. Raises
+    RecipeError; rows that break a rule go to `bad_rows`.
     """
     columns = foreign_columns(name, columns)
-    dataset = open_pairs(name, columns=columns, bad_rows=bad_rows)
+    dataset = open_pairs(name, columns=columns, bad_rows=bad_rows, kept_columns=kept_columns)
     location = f"{name.partition('@')[0]}@{dataset.revision}" if dataset.revision else name
     opened = [dataset]
 
     def open_rows(bad_rows: BadRows) -> PairStream:
-        return (opened.pop() if opened else open_pairs(location, columns=columns, bad_rows=bad_rows)).rows
+        if opened:
+            return opened.pop().rows
+        return open_pairs(location, columns=columns, bad_rows=bad_rows, kept_columns=kept_columns).rows
 
     proven = proven_set(open_rows, bad_rows, allow=allow, relations=("contradiction",))
     shown_name, license = display_name(name), dataset.terms.license or license or "unknown"

@@ -12,6 +12,8 @@ from prefgen.recipe.load import LoadedRecipe, load_recipe, recipe_from_data
 from prefgen.recipe.problems import Problems
 from prefgen.recipe.stage_builder import StageBuilder
 
+_WANTED = "expected `curate:` with a list of curators"
+
 
 @dataclass(frozen=True)
 class CuratorList:
@@ -26,7 +28,7 @@ def load_curators(path: Path, *, seed: int = 0, plugins: bool = True) -> Curator
     RecipeErrors, with file:line:column; also for a curator that asks a model. `seed` is of those that have
     none of their own; `plugins=False` refuses Python files and modules.
     """
-    return _curators_of(load_recipe(path), str(path), seed, plugins)
+    return _curators_of(load_recipe(path, wanted=_WANTED), str(path), seed, plugins)
 
 
 def curators_of_data(
@@ -43,7 +45,7 @@ def _curators_of(loaded: LoadedRecipe, place: str, seed: int, plugins: bool) -> 
             raise RecipeError(f"unknown key {key!r}{did_you_mean(key, ['curate'])}", loaded.place((key,)))
     entries = loaded.data.get("curate")
     if not isinstance(entries, list) or not entries:
-        raise RecipeError("expected `curate:` with a list of curators", place)
+        raise RecipeError(_WANTED, place)
     set_recipe_folder(loaded.folder)
     problems = Problems()
     built = StageBuilder(loaded, {}, [], plugins, seed, problems).build_curators_of_pairs(entries)

@@ -65,9 +65,14 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_recipe(path: Path, settings: Sequence[str] = ()) -> LoadedRecipe:
-    """Read a recipe with what it extends and the overrides `a.b=value`. Raises RecipeError."""
-    loaded = _load_file(path, ())
+_A_RECIPE = "a recipe is a mapping with name, models and stages"
+
+
+def load_recipe(path: Path, settings: Sequence[str] = (), *, wanted: str = _A_RECIPE) -> LoadedRecipe:
+    """Read a recipe with what it extends and the overrides `a.b=value`. Raises RecipeError, which says what
+    is `wanted` where the file holds no mapping.
+    """
+    loaded = _load_file(path, (), wanted)
     for setting in settings:
         _apply_setting(loaded, setting)
     return loaded
@@ -87,12 +92,26 @@ def recipe_from_data(data: Mapping[str, Any], folder: Path, settings: Sequence[s
     return loaded
 
 
+def top_keys(path: Path) -> frozenset[str]:
+    """The keys of the mapping that a file of YAML or JSON is, those of its first entry where it is a list of
+    mappings, and none where it cannot be read: whoever reads it then says why.
+    """
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return frozenset()
+    if isinstance(node, yaml.SequenceNode) and node.value:
+        node = node.value[0]
+    keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    return frozenset(str(key.value) for key in keys if isinstance(key, yaml.ScalarNode))
+
+
 def recipe_text(data: Mapping[str, Any]) -> str:
     """A recipe as a run and a release keep it."""
     return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110)
 
 
-def _load_file(path: Path, ancestors: tuple[Path, ...]) -> LoadedRecipe:
+def _load_file(path: Path, ancestors: tuple[Path, ...], wanted: str = _A_RECIPE) -> LoadedRecipe:
     if path.resolve() in ancestors:
         raise RecipeError(f"{path} extends itself")
     try:
@@ -115,7 +134,7 @@ def _load_file(path: Path, ancestors: tuple[Path, ...]) -> LoadedRecipe:
     except yaml.YAMLError as error:
         raise RecipeError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
     if not isinstance(node, yaml.MappingNode):
-        raise RecipeError("a recipe is a mapping with name, models and stages", f"{path}:1:1")
+        raise RecipeError(wanted, f"{path}:1:1")
     places: dict[Where, str] = {}
     data = _construct_value(loader, node, (), places, path)
     loaded = LoadedRecipe(data, places, path, path.parent)

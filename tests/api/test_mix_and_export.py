@@ -117,3 +117,41 @@ def test_an_export_takes_names_of_columns_and_says_what_is_wrong(parts, tmp_path
     with pytest.raises(prefgen.RecipeError, match="no row is of rule 'best'"):
         prefgen.export(parts[0], to="trl", out=tmp_path / "n.jsonl", columns={"prompt": "q"}, rule="best")
     assert not (tmp_path / "n.jsonl").exists()
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """A run of simulated models in `run`, its release, and a mix of which it is a part."""
+    folder = tmp_path_factory.mktemp("simulated")
+    recipe = a_recipe(prompts=[f"Why is number {i} odd?" for i in range(6)])
+    recipe["models"]["writer"] = {"use": "simulated", "temperature": 1.0}
+    run = prefgen.run(recipe, out=folder / "run", journal=folder / "j.sqlite")
+    prefgen.publish(run, dry_run=True, say=lambda line: None)
+    other = dataset(folder / "other.jsonl", ROWS)
+    prefgen.mix([run, other], out=folder / "mix", test=0, say=lambda line: None)
+    return folder
+
+
+@pytest.mark.parametrize("form", ["trl", "kto", "openrlhf"])
+@pytest.mark.parametrize("what", ["run", "run/release", "mix"])
+def test_an_export_says_that_its_pairs_are_simulated(simulated, tmp_path, what, form):
+    said = []
+
+    written = prefgen.export(simulated / what, to=form, out=tmp_path / "p.jsonl", say=said.append)
+
+    warning = (
+        f"warning: the rows are SIMULATED, for trying out only, and {form} has no column that says so: "
+        "whoever gets the file must be told"
+    )
+    assert written.simulated and said.count(warning) == 1
+    words = ("export", simulated / what, "--to", form, "-o", "q.jsonl")
+    assert warning in prefgen_here(*words, cwd=tmp_path).stderr.splitlines()
+    assert json.loads(prefgen_here(*words, "--json", cwd=tmp_path).stdout)["simulated"] is True
+
+
+def test_an_export_of_what_is_not_simulated_says_nothing_of_it(simulated, tmp_path):
+    said = []
+
+    written = prefgen.export(simulated / "other.jsonl", to="trl", out=tmp_path / "p.jsonl", say=said.append)
+
+    assert (written.simulated, written.as_json()["simulated"], said) == (False, False, [])

@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from prefgen.api.check import check, kind_of
 from prefgen.kit.templates import shipped
 from tests.support.cli import prefgen as prefgen_apart
 from tests.support.cli import prefgen_here as prefgen
@@ -38,6 +41,81 @@ def test_the_command_reads_a_constitution(tmp_path):
     assert "harmless.yaml: ok: harmless, 18 principles" in good.stdout
     assert len(json.loads(bad.stdout)["findings"]) == 2
     assert "'a' stands twice" in twice.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.yaml", "# mine\ncurate:\n  - use: dedupe\n  - {use: limit, count: 3}\n"),
+        ("c.yml", "{curate: [{use: dedupe}, {use: limit, count: 3}]}"),
+        ("c.json", '{"curate": [{"use": "dedupe"}, {"use": "limit", "count": 3}]}'),
+    ],
+)
+def test_the_command_reads_curators_as_mix_does(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+
+    said = prefgen("check", name, cwd=tmp_path)
+    as_json = prefgen("check", name, "--json", cwd=tmp_path)
+
+    assert (said.returncode, said.stdout) == (0, f"{name}: ok, 2 curators: dedupe, limit\n"), said.stderr
+    assert json.loads(as_json.stdout) == {"passed": True, "curators": ["dedupe", "limit"]}
+    python = check(tmp_path / name)
+    assert python.passed and str(python) == f"{tmp_path / name}: ok, 2 curators: dedupe, limit"
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        (
+            "curate:\n  - {use: limitt}\n  - {use: limit, cuont: 3}\n",
+            ["c.yaml:2:6: there is no curator 'limitt'", "c.yaml:3:18: unknown key 'cuont'"],
+        ),
+        ("curate: [{use: limit, count: 3}]\nmodels: {}\n", ["c.yaml:2:1: unknown key 'models'"]),
+        ("curate: []\n", ["c.yaml: expected `curate:` with a list of curators"]),
+        ("- {use: limit, count: 3}\n", ["c.yaml:1:1: expected `curate:` with a list of curators"]),
+        ("curate: [{use: ./mine.py:C}]\n", ["c.yaml:1:11: './mine.py:C' is Python code"]),
+    ],
+)
+def test_what_is_wrong_with_curators_is_what_mix_says(tmp_path, text, errors):
+    (tmp_path / "c.yaml").write_text(text)
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "Why?", "chosen": "a", "rejected": "b"}\n')
+
+    said = prefgen("check", "c.yaml", "--no-plugins", cwd=tmp_path)
+    as_json = json.loads(prefgen("check", "c.yaml", "--no-plugins", "--json", cwd=tmp_path).stdout)
+    mixed = prefgen("mix", "pairs.jsonl", "-o", "m", "--curate", "c.yaml", "--no-plugins", cwd=tmp_path)
+
+    things = "one thing is" if len(errors) == 1 else f"{len(errors)} things are"
+    assert (said.returncode, said.stdout) == (2, f"c.yaml: BROKEN: {things} wrong\n")
+    assert said.stderr == mixed.stderr and all(error in said.stderr for error in errors), said.stderr
+    assert (as_json["passed"], as_json["exit_code"]) == (False, 2)
+    assert len(as_json["errors"]) == len(errors)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("r.yaml", "name: x\nstages:\n  - curate: [{use: dedupe}]\n", "recipe"),
+        ("r.yaml", "curate: [{use: dedupe}]\nstages: []\n", "recipe"),
+        ("r.yaml", "extends: base.yaml\n", "recipe"),
+        ("r.yaml", "- prompts: {use: inline}\n", "recipe"),
+        ("r.yaml", "curate: [", "recipe"),
+        ("c.yaml", "name: x\nprinciples: [{id: curate}]\n", "constitution"),
+        ("p.json", '[{"curate": 1}]', "pairs"),
+        ("p.json", '{"data": []}', "pairs"),
+    ],
+)
+def test_what_is_no_file_of_curators_is_what_it_was(tmp_path, name, text, kind):
+    (tmp_path / name).write_text(text)
+
+    assert kind_of(tmp_path / name) == kind
+
+
+def test_options_of_recipes_are_none_of_curators(tmp_path):
+    (tmp_path / "c.yaml").write_text("curate: [{use: dedupe}]\n")
+
+    said = prefgen("check", "c.yaml", "--set", "a=1", cwd=tmp_path)
+
+    assert said.returncode == 2 and "--set changes a recipe, and c.yaml is none" in said.stderr
 
 
 def test_check_of_a_configuration_takes_columns_by_other_names(hub, tmp_path):

@@ -14,6 +14,7 @@ from prefgen.dataset.pair import NotAPair
 from prefgen.dataset.pair_formats import ColumnNames, parse_columns
 from prefgen.dataset.partial import write_note
 from prefgen.dataset.proven_set import proven_set
+from prefgen.dataset.read_run import holds_run
 from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.publish.export import count_harm, fitting_rows, rows_of_rule
@@ -75,6 +76,7 @@ def export(
     are rules of `check` that may be broken. `on_bad_rows="drop"` leaves out and lists what is broken.
     """
     path, bad_rows = Path(out), bad_rows_of(on_bad_rows)
+    _refuse_source(Path(what), path)
     rules, harmful = set[str](), Counter[str]()
     open_rows = Reopening(os.fspath(what), split=split, columns=parse_columns(columns), partial=True)
     rows = proven_set(rows_of_rule(open_rows, to, rule, rules), bad_rows, allow=allowed_rules(allow))
@@ -106,6 +108,13 @@ def export(
     return Export(
         path, count, len(bad_rows.rows), harmful.total(), partial.sentence() if partial else None, simulated
     )
+
+
+def _refuse_source(source: Path, out: Path) -> None:
+    """Raises RecipeError where `out` is what is to be exported, or one of its files."""
+    is_read = out.is_file() and source.exists() and not holds_run(source)
+    if is_read and out.resolve().is_relative_to(source.resolve()):
+        raise RecipeError(f"{out} is a part of what is to be exported; give another --out")
 
 
 def _with_rules(error: RecipeError, form: str, rule: str | None, rules: set[str]) -> RecipeError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefgen.dataset.cells import is_list
 from prefgen.dataset.pair import Row
+from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.publish.clean import json_line
 
@@ -56,6 +57,31 @@ def write_parquet(rows: Iterator[Row], path: Path) -> int:
         ) from None
     pq.write_table(table, path, compression="zstd")
     return table.num_rows
+
+
+def refusing_others(rows: Iterator[Row], path: Path) -> Iterator[Row]:
+    """The rows. Raises RecipeError before the first of them where `path` holds rows of another kind: what an
+    earlier export wrote may be replaced, and nothing else.
+    """
+    for number, row in enumerate(rows):
+        if number == 0 and path.exists():
+            _refuse_others(set(row), path)
+        yield row
+
+
+def _refuse_others(columns: set[str], path: Path) -> None:
+    try:
+        first = next(iter(read_rows(path, str(path))), None)
+    except RecipeError as error:
+        raise RecipeError(
+            f"{path} is there already, and holds no rows ({error}); give another --out"
+        ) from None
+    found = columns if first is None else set(first[1])
+    if others := (found ^ columns) - {"tools"}:  # which stand where some row has some
+        raise RecipeError(
+            f"{path} is there already, and holds other rows than are written (its columns: "
+            f"{', '.join(sorted(found))}; one alone has {sorted(others)[0]!r}); give another --out"
+        )
 
 
 def _with_tools_as_text(row: Row) -> dict[str, Any]:

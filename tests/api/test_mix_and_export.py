@@ -1,10 +1,12 @@
 """`prefgen.mix(...)` and `prefgen.export(...)`. (prefgen/api/mix.py, prefgen/api/export.py)"""
 
 import json
+from pathlib import Path
 
 import pytest
 
 import prefgen
+from prefgen.errors import RecipeError
 from tests.support.cli import prefgen_here
 from tests.support.export import ROWS, dataset, lines
 from tests.support.recipes import a_recipe
@@ -155,3 +157,29 @@ def test_an_export_of_what_is_not_simulated_says_nothing_of_it(simulated, tmp_pa
     written = prefgen.export(simulated / "other.jsonl", to="trl", out=tmp_path / "p.jsonl", say=said.append)
 
     assert (written.simulated, written.as_json()["simulated"], said) == (False, False, [])
+
+
+def test_an_export_replaces_an_export_and_nothing_else(tmp_path):
+    source = dataset(tmp_path / "own.jsonl", ROWS)
+    out = tmp_path / "out.jsonl"
+    prefgen.export(source, to="trl", out=out)
+    first = out.read_bytes()
+    prefgen.export(source, to="trl", out=out)
+    kept = {}
+    for name, text in (
+        ("prompts.jsonl", '{"prompt": "Why?", "topic": "rain"}\n'),
+        ("notes.jsonl", "important\n"),
+        ("kto.jsonl", '{"prompt": "Why?", "completion": "So.", "label": true}\n'),
+        ("table.csv", "a,b\n1,2\n"),
+    ):
+        kept[tmp_path / name] = text
+        (tmp_path / name).write_text(text)
+        with pytest.raises(RecipeError, match=f"{name} is there already, and holds "):
+            prefgen.export(source, to="trl", out=tmp_path / name)
+    before = Path(source).read_bytes()
+    for what in (source, tmp_path):
+        with pytest.raises(RecipeError, match="own.jsonl is a part of what is to be exported"):
+            prefgen.export(what, to="trl", out=source)
+
+    assert out.read_bytes() == first and Path(source).read_bytes() == before
+    assert {path: path.read_text() for path in kept} == kept

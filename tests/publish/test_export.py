@@ -13,8 +13,8 @@ from tests.support.export import ROWS, lines, said
 
 
 def exported(form, tmp_path, rows=ROWS):
-    export(((f"row {i}", row) for i, row in enumerate(rows)), form, tmp_path / "out.jsonl")
-    return lines(tmp_path / "out.jsonl")
+    export(((f"row {i}", row) for i, row in enumerate(rows)), form, tmp_path / f"{form}.jsonl")
+    return lines(tmp_path / f"{form}.jsonl")
 
 
 def test_each_form_has_its_columns(tmp_path):

@@ -79,7 +79,11 @@ class OpenAI(Plugin):
             "reward comes as the model gives it, without an activation."
         ),
     )
-    earlier_score_route: Literal["score", "pooling", "classify"] | None = Field(default=None, exclude=True)
+    earlier_score_route: Literal["score", "pooling", "classify"] | None = Field(
+        default=None,
+        exclude=True,
+        description="The route that an earlier recipe has under `run: endpoints:`.",
+    )
     headers: dict[str, str] = Field(default={}, description="Further HTTP headers; ${env:NAME} works here.")
 
     def identity_details(self) -> dict[str, Any]:

@@ -101,6 +101,10 @@ class Plugin(BaseModel):
         """Judges of earlier stages (or judge.aspect) that the plug-in reads."""
         return ()
 
+    def most_responses(self) -> int | None:
+        """How many answers a sampler gives a prompt at most; None where its fields do not tell."""
+        return None
+
     def separate_aspects(self) -> tuple[str, ...]:
         """Aspects of a judge that are never merged unless a recipe names them."""
         return ()

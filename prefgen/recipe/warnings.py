@@ -30,7 +30,8 @@ def recipe_warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel
         if name not in other_models:
             warnings += _ignored_sampling(judge, name, models[name])
     samplers = [plugin for stage in stages if stage.kind == "sample" for plugin in stage.plugins]
-    return warnings + [line for sampler in samplers for line in _equal_answers(sampler, models)]
+    warnings += [line for sampler in samplers for line in _equal_answers(sampler, models)]
+    return warnings + _too_few_answers(stages)
 
 
 def without_pairs(stages: Sequence[StageSpec], wanted: Mapping[str, object]) -> list[str]:
@@ -45,6 +46,25 @@ def without_pairs(stages: Sequence[StageSpec], wanted: Mapping[str, object]) -> 
         for name, section in wanted.items()
         if section is not None and not has_pairs
     ]
+
+
+def _too_few_answers(stages: Sequence[StageSpec]) -> list[str]:
+    """Where it is certain that no prompt gets the two answers of which a pair is made."""
+    kinds = {stage.kind for stage in stages}
+    sources = [plugin.plugin for stage in stages if stage.kind == "prompts" for plugin in stage.plugins]
+    counts = [
+        plugin.plugin.most_responses()
+        for stage in stages
+        if stage.kind == "sample"
+        for plugin in stage.plugins
+    ]
+    if "pair" not in kinds or "revise" in kinds or None in counts:
+        return []
+    answers = sum(filter(None, counts))
+    if answers > 1 or any(source.brings_responses for source in sources):
+        return []
+    was_sampled = "no answer is sampled" if not answers else "each prompt gets one answer"
+    return [f"no pair will come out: {was_sampled}, and a pair is made of two (`n:` of the sampler)"]
 
 
 def _equal_answers(sampler: StagePlugin, models: Mapping[str, BuiltModel]) -> list[str]:

@@ -24,6 +24,9 @@ class Each(Plugin):
         default="drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs."
     )
 
+    def most_responses(self) -> int:
+        return len(self.models_used()) * self.n
+
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         return await gather_settled(
             one_response(ask, model, prompt, i, self.reasoning, system_text=self.system)

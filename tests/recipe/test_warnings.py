@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from tests.support.cli import prefgen
@@ -58,3 +60,31 @@ def test_pairs_are_wanted_and_none_can_come_out(tmp_path):
     [warning] = build(recipe_from_data(recipe, tmp_path)).warnings
 
     assert warning == "`train:` wants pairs, and the recipe has no `pair` stage: none will come out"
+
+
+@pytest.mark.parametrize(
+    ("sampler", "is_warned"),
+    [
+        ({"use": "each", "model": "writer", "n": 1}, True),
+        ({"use": "each", "model": "writer", "n": 2}, False),
+        ({"use": "each", "model": ["writer", "grader"], "n": 1}, False),
+        ({"use": "ladder", "model": "writer", "temperatures": [0.1, 0.9]}, False),
+    ],
+)
+def test_where_no_prompt_gets_two_answers_no_pair_will_come_out(sampler, is_warned, tmp_path):
+    recipe = a_recipe()
+    recipe["stages"][1]["sample"] = sampler
+
+    warnings = build(recipe_from_data(recipe, tmp_path)).warnings
+
+    assert (
+        any(line.startswith("no pair will come out: each prompt gets one") for line in warnings) == is_warned
+    )
+
+
+def test_a_revision_is_the_other_answer_of_a_pair(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"][1]["sample"]["n"] = 1
+    recipe["stages"].insert(2, {"revise": {"use": "improve", "model": "writer"}})
+
+    assert not any("no pair will" in line for line in build(recipe_from_data(recipe, tmp_path)).warnings)

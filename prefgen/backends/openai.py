@@ -82,7 +82,7 @@ class OpenAI(Plugin):
     earlier_score_route: Literal["score", "pooling", "classify"] | None = Field(
         default=None,
         exclude=True,
-        description="The route that an earlier recipe has under `run: endpoints:`.",
+        description="The route, of an earlier recipe, under `run: endpoints:`.",
     )
     headers: dict[str, str] = Field(default={}, description="Further HTTP headers; ${env:NAME} works here.")
 

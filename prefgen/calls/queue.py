@@ -41,6 +41,9 @@ PROBE_TOKENS = 32
 _jitter = random.Random()
 """Of its own: plug-ins may be at work with the global generator."""
 
+ENOUGH_WITHOUT_LOGPROBS = 3
+"""Answers without log-probabilities after which a server that never gave any is not asked for them again."""
+
 
 class ModelQueue:
     """One model's queue. `possibly_billed(cost, tokens, why)` is told of requests whose reply never came."""
@@ -64,7 +67,11 @@ class ModelQueue:
         self._is_limited = False
         """Whether the user was told that the server limits us."""
         self._refused_alternatives: int | None = None
-        """The fewest alternatives a token for which the server has refused log-probabilities."""
+        """The fewest alternatives a token for which the server has refused log-probabilities, or left them
+        out.
+        """
+        self._answers_without_logprobs: int | None = 0
+        """How many there were to requests for log-probabilities; None once one had some."""
         self._model = model
         self._settings = settings
         self._budget, self._stats, self._run = budget, stats, run
@@ -115,9 +122,12 @@ class ModelQueue:
         return not self._health.ever_answered and self.refusals.all_alike(least)
 
     def _refuse_as_before(self, request: ModelRequest) -> None:
-        """Log-probabilities that the server has refused are not asked for again in this run."""
+        """Log-probabilities that the server has refused, or left out, are not asked for again in this run."""
         if self._refused_alternatives is not None and request.logprobs >= self._refused_alternatives:
-            message = f"log-probabilities ({request.logprobs} alternatives) were refused before in this run"
+            message = (
+                f"log-probabilities ({request.logprobs} alternatives) were refused or left out before in "
+                "this run"
+            )
             raise RequestFailed("refused", message, code=LOGPROBS_REFUSED)
 
     def _begin(self, queued: QueuedRequest, hooks: TryHooks) -> None:
@@ -157,6 +167,8 @@ class ModelQueue:
         self._slots.limit.answered(
             answer.seconds, output // max(1, len(answer.responses)), self._slots.in_flight
         )
+        if queued.request.logprobs:
+            self._note_logprobs(answer)
         if self._health.breaker_open:
             self._notify(f"{self.name}: answers again")
         tries = queued.tries
@@ -165,6 +177,19 @@ class ModelQueue:
         if answer.responses and answer.responses[0].pause > 0:
             self._pause(answer.responses[0].pause)
         self._budget.release(queued.cost, queued.tokens, cost, prompt + output)
+
+    def _note_logprobs(self, answer: Answer) -> None:
+        """A server that takes the question for log-probabilities and never gives any is not asked for them
+        again: each such answer is paid, and votes are asked for beside it.
+        """
+        if self._answers_without_logprobs is None:
+            return
+        if any(response.reply.logprobs for response in answer.responses):
+            self._answers_without_logprobs = None
+        elif any(response.reply.text.strip() for response in answer.responses):
+            self._answers_without_logprobs += 1
+            if self._answers_without_logprobs >= ENOUGH_WITHOUT_LOGPROBS:
+                self._refused_alternatives = 1
 
     async def _failed(self, queued: QueuedRequest, error: RequestFailed) -> float:
         """Count a failure; returns the seconds before another try. Raises RequestFailed where there is

@@ -101,11 +101,12 @@ async def write_output(
 
 def _is_another(manifest: Manifest, before: Manifest) -> bool:
     """Whether what an earlier start finished must make room: the recipe is another, replies are asked for
-    again that may change it, or the rows are others.
+    again that may change it, the rows are others, or nobody knows yet, since this start did not come to its
+    end and its manifest takes the place of the earlier one.
     """
     changed = changed_stages(before.stage_fingerprints, manifest.stage_fingerprints)
     asked_again = dict(manifest.attempts) != dict(before.attempts)
-    other_rows = manifest.complete and manifest.row_digest != before.row_digest
+    other_rows = not manifest.complete or manifest.row_digest != before.row_digest
     return bool(changed) or asked_again or other_rows
 
 

@@ -96,6 +96,19 @@ async def test_a_server_that_refuses_log_probabilities_is_asked_for_votes(tmp_pa
     assert (await run(a_recipe(server.url, tmp_path), tmp_path / "again", live=False)).complete
 
 
+async def test_a_server_that_leaves_out_log_probabilities_is_soon_not_asked_for_them(tmp_path, server):
+    """It answers all the same, and each such answer is paid."""
+    serve(server, verdict)
+
+    outcome = await run(a_recipe(server.url, tmp_path), tmp_path / "run")
+
+    assert outcome.complete and methods_of(tmp_path / "run") == {"votes"}
+    assert len(asked_with_logprobs(server)) <= 3 + 8  # and those that were under way
+    asked = len(server.bodies)
+    assert (await run(a_recipe(server.url, tmp_path), tmp_path / "again", live=False)).complete
+    assert len(server.bodies) == asked
+
+
 async def test_a_server_that_allows_fewer_alternatives_gets_its_cap(tmp_path, server):
     serve(server, lambda body: refuses(400)(body) if body["top_logprobs"] > 5 else with_logprobs(body))
 

@@ -7,11 +7,12 @@ import shutil
 
 import pytest
 
-from prefgen.dataset.read_run import open_run
+from prefgen.dataset.read_run import open_run, read_pairs
 from prefgen.engine import previous
 from prefgen.engine.previous import kept_datasets, move_to_previous, remove_kept
 from prefgen.errors import RecipeError
 from tests.support.recipes import a_recipe, run, shard_bytes
+from tests.support.server import by_content
 
 
 def other_margin(margin):
@@ -48,6 +49,29 @@ async def test_a_run_says_where_the_earlier_dataset_is(tmp_path):
     assert last["notices"] == [f"the dataset that was here is in {out / 'previous' / digest} now"]
     with pytest.raises(RecipeError, match=f"no manifest.json; name one of those in it: .*{digest}"):
         open_run(out / "previous")
+
+
+async def test_a_dataset_outlives_a_start_that_stops_and_the_next_that_does_not(tmp_path, server):
+    """More prompts in the same file, which the recipe does not show, and a budget that ends in the middle."""
+    server.script = by_content
+    prompts, out = tmp_path / "prompts.jsonl", tmp_path / "out"
+
+    async def started(count, **budget):
+        prompts.write_text("".join(f'{{"prompt": "Question {i}?"}}\n' for i in range(count)))
+        recipe = a_recipe(url=server.url, run={**budget, "concurrency": 1})
+        recipe["stages"][0] = {"prompts": {"use": "file", "path": str(prompts)}}
+        return await run(recipe, out)
+
+    first = await started(3)
+    bytes_of_first = shard_bytes(out)
+    stopped = await started(30, budget_tokens=300)
+    whole = await started(30)
+
+    assert (first.complete, stopped.complete, whole.complete) == (True, False, True)
+    [kept] = kept_datasets(out)
+    assert kept.manifest.row_digest == first.manifest.row_digest
+    assert shard_bytes(kept.path) == bytes_of_first
+    assert len(list(read_pairs(out))) == 30
 
 
 async def test_a_smaller_part_of_a_finished_run_keeps_the_whole(tmp_path):

@@ -1,5 +1,6 @@
 """What a plan says, line by line: what the run costs, what each stage asks, how far the budget reaches."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -89,8 +90,9 @@ def _budget_text(plan: "Plan") -> str:
     text = f"budget: {' and '.join(limits)}, {' and '.join(spent)} spent in this folder: "
     if plan.reach >= 1:
         return f"{text}enough for all of it"
-    pairs = f", or {plan.reach * plan.pairs:,.0f} of {plan.pairs:,.0f} pairs" if plan.pairs else ""
+    pairs = f", or {math.floor(plan.reach * plan.pairs):,} of {plan.pairs:,.0f} pairs" if plan.pairs else ""
+    prompts = math.floor(plan.reach * plan.prompts)  # so that what is not enough for all does not say so
     return (
-        f"{text}enough for about {plan.reach:.0%} of what is new ({plan.reach * plan.prompts:,.0f} of "
-        f"{plan.prompts:,} prompts{pairs})"
+        f"{text}enough for about {plan.reach:.0%} of what is new ({prompts:,} of {plan.prompts:,} "
+        f"prompts{pairs})"
     )

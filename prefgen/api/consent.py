@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
+from prefgen.dataset.unfinished_run import agreed_manifest
 from prefgen.engine.plan import Plan, make_plan
 from prefgen.engine.previous import PREVIOUS
 from prefgen.engine.run import RunOptions
@@ -48,9 +50,9 @@ async def change_of(
     Where nobody `is_asked`, all prompts are looked at before it is taken to cost nothing.
     """
     out = of or options.out
-    if not pipeline.asks_real_models or not is_run(out):
+    before = _last_manifest(out) if pipeline.asks_real_models else None
+    if before is None:
         return None
-    before = read_manifest(out)
     differences = changed_stages(before.stage_fingerprints, pipeline.identities)
     if not differences:
         return None
@@ -70,6 +72,16 @@ async def refuse_unasked(
     if change is not None and change.may_cost:
         other = "" if of else ", or another out="
         raise change.refusal(f"Give yes=True to go on{other}")
+
+
+def _last_manifest(out: Path) -> Manifest | None:
+    """What the last run in a folder was made by: the finished dataset that stands there, else the last start
+    that could pay, be it killed before it wrote a manifest. Raises RecipeError.
+    """
+    manifest = read_manifest(out) if is_run(out) else None
+    if manifest is not None and manifest.complete:
+        return manifest
+    return agreed_manifest(out) or manifest
 
 
 async def _estimated(pipeline: Pipeline, options: RunOptions, *, is_asked: bool) -> tuple[Plan | None, str]:

@@ -129,7 +129,7 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
     usage = total_usage(summary)
     by_stage = stage_costs(usage)
     requests = sum(cost.requests for cost in by_stage)
-    return _manifest_before(pipeline).replacing(
+    return manifest_before(pipeline).replacing(
         complete=summary.complete,
         stopped=str(context.run.reason) if context.run.reason else None,
         finished_at=_utc(time.time()),
@@ -151,7 +151,7 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
     )
 
 
-def _manifest_before(pipeline: Pipeline) -> Manifest:
+def manifest_before(pipeline: Pipeline) -> Manifest:
     """What a manifest says of what a run is made by: all that is known before anything is asked."""
     recipe = pipeline.recipe
     judges = [p for stage in pipeline.stages if stage.kind == "judge" for p in stage.plugins]
@@ -189,7 +189,7 @@ def begun_segment(pipeline: Pipeline, number: int) -> Begun:
         for following in later
     )
     return Begun(
-        _manifest_before(pipeline),
+        manifest_before(pipeline),
         resolved_recipe(pipeline),
         tuple(dict.fromkeys(names)),
         chooses_prompts=bool(segment.synthesizers)

@@ -4,6 +4,7 @@ There is one source of truth, the journal. The record store and the shards are c
 would give.
 """
 
+import json
 import sqlite3
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
@@ -17,10 +18,10 @@ from prefgen.calls.stop import RunStop
 from prefgen.dataset.bad_rows import BAD_ROWS
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
-from prefgen.dataset.unfinished_run import RECORD_STORE
+from prefgen.dataset.unfinished_run import AGREED, RECORD_STORE
 from prefgen.engine.connect import budget_of, connect, open_journals
 from prefgen.engine.inputs import Inputs
-from prefgen.engine.manifest import RunSummary, write_output
+from prefgen.engine.manifest import RunSummary, manifest_before, write_output
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore, remove_store
 from prefgen.engine.run_folder import append_log, read_retries
@@ -200,6 +201,8 @@ class Runner:
                     rules=rules, budget=budget, watch=self._parts.watch if self._parts else None,
                 )  # fmt: skip
                 connections.push_async_callback(context.sender.close)
+                if options.live:  # before anything is asked: a start that is killed has no end
+                    store.set_meta(AGREED, json.dumps(manifest_before(pipeline).as_json()))
                 self._segments = Segments(
                     pipeline, out, store, inputs, context, self.progress, retries, workers
                 )

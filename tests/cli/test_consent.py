@@ -8,6 +8,8 @@ import pytest
 
 from prefgen.api.consent import LOOKED_AT
 from tests.support.cli import prefgen
+from tests.support.killing import start
+from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe, run
 from tests.support.server import by_content
 from tests.support.terminal import prefgen_on_a_terminal
@@ -16,6 +18,7 @@ PRICES = {"w": {"input": 1, "output": 2}, "g": {"input": 3, "output": 10}}
 OTHER_JUDGE = ("--set", "stages.2.judge.quality.aspects=[honesty]")
 MISSED = "Another 0?"
 """A prompt that the sample of an estimate does not hold."""
+OTHER_LENGTH = ("--set", "models.writer.max_tokens=100")
 OTHER_MARGIN = ("--set", "stages.3.pair.min_margin=0.5")
 
 
@@ -121,3 +124,73 @@ async def test_a_preview_of_a_new_recipe_needs_no_yes(paid, server):
     shown = await asyncio.to_thread(prefgen, *words, cwd=paid)
 
     assert (shown.returncode, len(server.bodies)) == (0, 2)
+
+
+async def _kill_a_first_run(folder, server, *, answers):
+    """A first run, killed after so many answers: it has no manifest."""
+
+    is_killed = asyncio.Event()
+
+    async def then_silent(body, attempt):
+        if len(server.bodies) > answers:
+            await is_killed.wait()
+        return by_content(body, attempt)
+
+    (folder / "r.json").write_text(
+        json.dumps(a_recipe(url=server.url, run={"prices": PRICES, "timeout": 60}))
+    )
+    server.script = then_silent
+    process = start(folder / "r.json", folder / "runs" / "test", "env", "-C", str(folder))
+    while len(server.bodies) <= answers:
+        await asyncio.sleep(0.02)
+    process.kill()
+    process.communicate()
+    is_killed.set()
+    assert not (folder / "runs/test/manifest.json").exists()
+    server.script = by_content
+    server.bodies.clear()
+
+
+@pytest.mark.parametrize("look", [None, "--offline"])
+async def test_another_recipe_in_the_folder_of_a_killed_first_run_is_asked_about(
+    tmp_path, server, monkeypatch, look
+):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    await _kill_a_first_run(tmp_path, server, answers=2)
+    if look:  # nobody was asked, and nobody agreed to anything
+        await asyncio.to_thread(prefgen, "run", "r.json", *OTHER_LENGTH, look, cwd=tmp_path)
+
+    refused = await asyncio.to_thread(prefgen, "run", "r.json", *OTHER_LENGTH, cwd=tmp_path)
+    shown = await asyncio.to_thread(prefgen, "preview", "r.json", *OTHER_LENGTH, "-n", "1", cwd=tmp_path)
+
+    assert (refused.returncode, shown.returncode, server.bodies) == (2, 2, [])
+    assert "the recipe changed since the last run in runs/test (sample: changed; " in refused.stderr
+    assert "9 of 9 requests are new" in refused.stderr and "previous" not in refused.stderr
+    resumed = await asyncio.to_thread(prefgen, "run", "r.json", cwd=tmp_path)
+    assert (resumed.returncode, 0 < len(server.bodies) < 9) == (0, True), resumed.stderr
+
+
+async def test_a_change_that_was_agreed_to_is_asked_about_once(tmp_path, server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    await _kill_a_first_run(tmp_path, server, answers=2)
+
+    stopped = await asyncio.to_thread(
+        prefgen, "run", "r.json", *OTHER_LENGTH, "--yes", "--set", "run.budget_tokens=1", cwd=tmp_path
+    )
+    again = await asyncio.to_thread(prefgen, "run", "r.json", *OTHER_LENGTH, cwd=tmp_path)
+
+    assert (stopped.returncode, again.returncode) == (5, 0), stopped.stderr + again.stderr
+
+
+async def test_a_start_that_was_refused_before_it_asked_anybody_is_no_run(tmp_path, server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    (tmp_path / "r.json").write_text(json.dumps(a_recipe(url=server.url, run={"prices": PRICES})))
+    server.script = by_content
+
+    key = ("--set", "run.endpoints.grader.api_key_env=NO_SUCH_KEY")
+    keyless = await asyncio.to_thread(prefgen, "run", "r.json", *key, cwd=tmp_path)
+    changed = await asyncio.to_thread(prefgen, "run", "r.json", *OTHER_LENGTH, cwd=tmp_path)
+
+    assert (keyless.returncode, changed.returncode) == (2, 0), keyless.stderr + changed.stderr

@@ -29,7 +29,6 @@ from prefgen.engine.yield_table import YieldTable
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import changed_stages, template_digests
 from prefgen.recipe.load import recipe_text
-from prefgen.recipe.source_files import source_digests
 from prefgen.storage.atomic_write import atomic_write, write_json
 from prefgen.text.diversity import diversity_measures
 from prefgen.version import installed_versions
@@ -51,6 +50,8 @@ class RunSummary:
     context: CallContext
     store: RecordStore
     budget: Budget
+    begun_with: Manifest
+    """What was known when nothing had been asked (`manifest_before`)."""
     complete: bool
 
     @property
@@ -125,11 +126,11 @@ def yield_table(summary: RunSummary) -> YieldTable:
 
 def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
     """The manifest, but for the row digest, which is known when the last shard is written."""
-    pipeline, context = summary.pipeline, summary.context
+    context = summary.context
     usage = total_usage(summary)
     by_stage = stage_costs(usage)
     requests = sum(cost.requests for cost in by_stage)
-    return manifest_before(pipeline).replacing(
+    return summary.begun_with.replacing(
         complete=summary.complete,
         stopped=str(context.run.reason) if context.run.reason else None,
         finished_at=_utc(time.time()),
@@ -147,7 +148,6 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
             for judge, matrix in sorted(table.orders.items())
         },
         journal_digest=_journal_digest(summary, requests) if summary.complete else None,
-        source_files=source_digests(pipeline.sources, pipeline.folder) if summary.complete else {},
     )
 
 

@@ -105,6 +105,76 @@ def test_yes_is_an_answer(paid, server):
     assert "Go on?" not in done[1]
 
 
+def _write_prompts(folder, *prompts):
+    (folder / "prompts.jsonl").write_text("".join(json.dumps({"prompt": text}) + "\n" for text in prompts))
+
+
+@pytest.fixture
+async def paid_file(server, tmp_path, monkeypatch):
+    """The same, of three prompts in a file."""
+    server.script = by_content
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    recipe = a_recipe(url=server.url, run={"prices": PRICES})
+    recipe["stages"][0] = {"prompts": {"use": "file", "path": "prompts.jsonl"}}
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    _write_prompts(tmp_path, "One?", "Two?", "Three?")
+    done = await asyncio.to_thread(prefgen, "run", "r.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    server.bodies.clear()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("prompts", "new"),
+    [(("Four?", "Five?"), "6 of 6"), (("One?", "Two?", "Three?", "Four?"), "3 of 12")],
+)
+async def test_other_prompts_in_a_file_are_asked_about_as_a_changed_recipe_is(
+    paid_file, server, prompts, new
+):
+    before = (paid_file / "runs/test/manifest.json").read_bytes()
+    _write_prompts(paid_file, *prompts)
+
+    refused = await asyncio.to_thread(prefgen, "run", "r.json", cwd=paid_file)
+    shown = await asyncio.to_thread(prefgen, "preview", "r.json", "-n", "9", cwd=paid_file)
+    code, screen = prefgen_on_a_terminal("run", "r.json", cwd=paid_file, typed="n\n")
+
+    assert (refused.returncode, shown.returncode, code, server.bodies) == (2, 2, 1, [])
+    what = "what the recipe reads changed since the last run in runs/test (prompts.jsonl: other contents)"
+    [line] = refused.stderr.splitlines()
+    assert what in line and f"about {new} requests are new" in line
+    assert "the dataset that is in runs/test moves to runs/test/previous/. Say --yes" in line
+    assert "What the recipe reads changed since" in screen and "prompts.jsonl: other contents" in screen
+    assert f"About {new} requests are new" in screen and "Go on? [y/N]" in screen
+    assert (paid_file / "runs/test/manifest.json").read_bytes() == before
+    agreed = await asyncio.to_thread(prefgen, "run", "r.json", "--yes", cwd=paid_file)
+    assert (agreed.returncode, len(server.bodies)) == (0, int(new.split()[0]) * 2 // 3)
+
+
+async def test_other_prompts_that_cost_nothing_need_no_yes(paid_file, server):
+    _write_prompts(paid_file, "Three?", "One?")
+
+    fewer = await asyncio.to_thread(prefgen, "run", "r.json", cwd=paid_file)
+    same = await asyncio.to_thread(prefgen, "run", "r.json", cwd=paid_file)
+
+    assert (fewer.returncode, same.returncode, server.bodies) == (0, 0, [])
+    assert "prompts.jsonl: other contents" in fewer.stderr and "No request is new" in fewer.stderr
+    assert "changed since" not in same.stderr
+
+
+async def test_other_prompts_that_were_agreed_to_are_asked_about_once_and_keep_the_finished_ones(
+    paid_file, server
+):
+    _write_prompts(paid_file, "One?", "Two?", "Three?", "Four?")
+    few = ("--set", "run.budget_tokens=1")
+
+    stopped = await asyncio.to_thread(prefgen, "run", "r.json", "--yes", *few, cwd=paid_file)
+    kept = [path.name for path in (paid_file / "runs/test/previous").glob("*/*")]
+    again = await asyncio.to_thread(prefgen, "run", "r.json", cwd=paid_file)
+
+    assert (stopped.returncode, again.returncode) == (5, 0), stopped.stderr + again.stderr
+    assert {"manifest.json", "pairs", "records"} <= set(kept)
+
+
 async def test_a_preview_of_a_changed_recipe_asks_as_a_run_does(paid, server):
     refused = prefgen("preview", "r.json", *OTHER_JUDGE, "-n", "2", cwd=paid)
     asked = len(server.bodies)

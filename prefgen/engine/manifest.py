@@ -62,9 +62,10 @@ class RunSummary:
 async def write_output(
     summary: RunSummary, out: Path, shards: Shards | None, before: Manifest | None, progress: Progress
 ) -> Manifest:
-    """Write everything; the finished dataset of an earlier start goes to previous/ where this is another.
-    Returns the manifest, which is written last and whole.
+    """Write everything; the finished dataset of an earlier start goes to previous/ where this is another, and
+    stays where nobody was asked and this is not whole. Returns the manifest, which is written last and whole.
     """
+    stats = summary.context.stats
     progress.phase = "writing"
     table = yield_table(summary)
     manifest = manifest_of(summary, table)  # while the last shards are written
@@ -74,6 +75,32 @@ async def write_output(
         digests = json.dumps(summary.store.shard_digests()).encode()
         digest = hashlib.blake2b(digests, digest_size=16).hexdigest()
         manifest = manifest.replacing(row_digest=digest)
+    is_look = not (summary.context.rules.live or summary.complete)
+    if is_look and before is not None and before.complete:
+        stats.notify(f"the finished dataset in {out} stays as it is")
+    else:
+        _put_output(summary, out, shards, before, table, manifest)
+    append_log(
+        out,
+        "end",
+        complete=summary.complete,
+        stopped=manifest.stopped,
+        models=stats.models,
+        notices=stats.notices,
+    )
+    progress.phase = "done" if summary.complete else "stopped"
+    return manifest
+
+
+def _put_output(
+    summary: RunSummary,
+    out: Path,
+    shards: Shards | None,
+    before: Manifest | None,
+    table: YieldTable,
+    manifest: Manifest,
+) -> None:
+    """Put what a run came to in its folder; the manifest comes last."""
     has_new_shards = (out / PARTIAL).exists()
     is_as_before = summary.complete and not has_new_shards
     if before is not None and before.complete and not is_as_before and _is_another(manifest, before):
@@ -87,17 +114,6 @@ async def write_output(
     with atomic_write(out / "recipe.yaml") as part:
         part.write_text(resolved_recipe(summary.pipeline), encoding="utf-8")
     write_json(out / "manifest.json", manifest.as_json())
-    stats = summary.context.stats
-    append_log(
-        out,
-        "end",
-        complete=summary.complete,
-        stopped=manifest.stopped,
-        models=stats.models,
-        notices=stats.notices,
-    )
-    progress.phase = "done" if summary.complete else "stopped"
-    return manifest
 
 
 def _is_another(manifest: Manifest, before: Manifest) -> bool:

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from prefgen.api.consent import LOOKED_AT
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen, prefgen_here
 from tests.support.killing import start
 from tests.support.paths import ROOT
-from tests.support.recipes import a_recipe, run
+from tests.support.recipes import a_recipe, run, shard_bytes
 from tests.support.server import by_content
 from tests.support.terminal import prefgen_on_a_terminal
 
@@ -187,6 +187,35 @@ async def test_a_preview_of_a_changed_recipe_asks_as_a_run_does(paid, server):
 
     shown = await asyncio.to_thread(prefgen, "preview", "r.json", *OTHER_JUDGE, "-n", "2", "--yes", cwd=paid)
     assert (shown.returncode, len(server.bodies)) == (0, 2)
+
+
+@pytest.mark.parametrize("look", [("--offline",), ("--export-requests", "requests.jsonl")])
+@pytest.mark.parametrize("changed", [True, False])
+async def test_a_start_that_asks_nobody_and_is_not_whole_leaves_the_finished_dataset(
+    paid, server, look, changed
+):
+    out = paid / "runs" / "test"
+    files = ("manifest.json", "recipe.yaml", "failures.parquet")
+    before = [shard_bytes(out), *((out / name).read_bytes() for name in files)]
+    words = ("run", "r.json", *(OTHER_JUDGE if changed else ("--journal", "empty.sqlite")))
+    if not changed:  # the same recipe lacks nothing, unless store and journal are gone
+        (out / "record_store.sqlite").unlink()
+
+    looked = await asyncio.to_thread(prefgen, *words, *look, cwd=paid)
+    shown = prefgen_here("show", "pairs", "runs/test", "--json", cwd=paid)
+    [status] = json.loads(prefgen_here("status", "runs/test", "--json", cwd=paid).stdout)
+    refused = await asyncio.to_thread(prefgen, "run", "r.json", *OTHER_JUDGE, cwd=paid)
+
+    assert (looked.returncode, server.bodies) == (3, [])
+    assert "the finished dataset in runs/test stays as it is" in looked.stderr
+    assert [shard_bytes(out), *((out / name).read_bytes() for name in files)] == before
+    assert not (out / "previous").exists()
+    assert (shown.returncode, len(shown.stdout.splitlines())) == (0, 3)
+    assert (status["state"], status["pairs"]) == ("complete", 3)
+    assert refused.returncode == 2 and "judge: changed" in refused.stderr
+    again = await asyncio.to_thread(prefgen, "run", "r.json", cwd=paid)
+    assert (again.returncode, server.bodies) == (0, [])
+    assert shard_bytes(out) == before[0] and not (out / "previous").exists()
 
 
 async def test_a_preview_of_a_new_recipe_needs_no_yes(paid, server):

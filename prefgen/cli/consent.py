@@ -1,4 +1,5 @@
-"""Consent: before a changed recipe pays for anything it is said what that is, and asked whether it is meant.
+"""Consent: before a changed recipe, or other prompts in its files, pay for anything it is said what that is,
+and asked whether it is meant.
 
 On a terminal there is a question; elsewhere what would cost money is refused until `--yes` is said. `--quiet`
 is about words, and never an answer.
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 YesOption = Annotated[
     bool,
     typer.Option(
-        "--yes", "-y", help="Pay for a changed recipe without being asked: needed where there is no terminal."
+        "--yes",
+        "-y",
+        help="Pay for a changed recipe or other prompts unasked: needed where there is no terminal.",
     ),
 ]
 
@@ -44,9 +47,9 @@ def agree_to_changes(
     of: Path | None = None,
     remedy: str = "Say --yes to go on",
 ) -> None:
-    """Before a changed recipe pays for anything: say what changed, what that costs and what becomes of the
-    dataset that is there, and ask. Raises RecipeError where nobody can be asked and it costs money. `of` is
-    the folder of the run that it changes, where that is another than the one that is written.
+    """Before a changed recipe, or other prompts, pay for anything: say what changed, what that costs and what
+    becomes of the dataset that is there, and ask. Raises RecipeError where nobody can be asked and it costs
+    money. `of` is the folder of the run that it changes, where that is another than the one that is written.
     """
     import asyncio
 
@@ -57,7 +60,7 @@ def agree_to_changes(
         return
     if can_ask() or not (quiet or change.may_cost):
         lines = [
-            "The recipe changed since this folder's last run:",
+            f"{change.what[0].upper()}{change.what[1:]} changed since this folder's last run:",
             *(f"  {line}" for line in change.differences),
             *(f"{line[0].upper()}{line[1:]}." for line in (change.estimate, change.moved) if line),
         ]

@@ -20,16 +20,19 @@ def command(
 ) -> None:
     """Remove the earlier datasets that runs keep in previous/.
 
-    Their replies stay in the journal: the recipe of each makes it again.
+    Their replies stay in the journal: the recipe of each makes it again. Where a run is not complete, the
+    newest finished one stays.
     """
     from prefgen.cli.consent import agree
-    from prefgen.engine.previous import kept_datasets, remove_kept
+    from prefgen.engine.previous import kept_datasets, needed_dataset, remove_kept
 
     by_folder = {folder: kept_datasets(folder) for folder in run_folders(run)}
+    needed = [found for folder, kept in by_folder.items() if (found := needed_dataset(folder, kept))]
+    by_folder = {folder: [one for one in kept if one not in needed] for folder, kept in by_folder.items()}
     datasets = [dataset for kept in by_folder.values() for dataset in kept]
     size = sum(dataset.size for dataset in datasets)
     if not as_json or not yes:
-        _print_datasets(datasets)
+        _print_datasets(datasets, needed)
     if datasets and not yes:
         agree(
             f"Remove {_count(datasets)}, {_megabytes(size)}, for good?",
@@ -41,23 +44,31 @@ def command(
         for dataset in kept:
             remove_kept(dataset)
     if as_json:
-        print(json.dumps({"removed": [dataset.as_json() for dataset in datasets], "bytes": size}))
+        removed, stay = ([one.as_json() for one in some] for some in (datasets, needed))
+        print(json.dumps({"removed": removed, "kept": stay, "bytes": size}))
     elif datasets:
         typer.echo(f"removed {_count(datasets)}, {_megabytes(size)}", err=True)
 
 
-def _print_datasets(datasets: Sequence["KeptDataset"]) -> None:
-    """What is kept, a line each."""
+def _print_datasets(datasets: Sequence["KeptDataset"], needed: Sequence["KeptDataset"]) -> None:
+    """What would go, and what stays, a line each."""
     for dataset in datasets:
-        described = "its manifest cannot be read"
-        if dataset.manifest is not None:
-            table = dataset.manifest.yields
-            described = (
-                f"{table.prompts:,} prompts, {table.pairs:,} pairs, finished {dataset.manifest.finished_at}"
-            )
-        typer.echo(f"{dataset.path}: {described}, {_megabytes(dataset.size)}", err=True)
+        typer.echo(_described(dataset), err=True)
+    for dataset in needed:
+        why = "it stays, since the run is not complete and this is its newest finished dataset"
+        typer.echo(f"{_described(dataset)}; {why}", err=True)
     if not datasets:
-        typer.echo("no earlier datasets are kept here", err=True)
+        typer.echo(f"no {'other ' if needed else ''}earlier datasets are kept here", err=True)
+
+
+def _described(dataset: "KeptDataset") -> str:
+    described = "its manifest cannot be read"
+    if dataset.manifest is not None:
+        table = dataset.manifest.yields
+        described = (
+            f"{table.prompts:,} prompts, {table.pairs:,} pairs, finished {dataset.manifest.finished_at}"
+        )
+    return f"{dataset.path}: {described}, {_megabytes(dataset.size)}"
 
 
 def _refuse_if_held(folder: Path) -> None:

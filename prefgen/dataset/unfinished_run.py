@@ -32,6 +32,10 @@ BEGUN = "begun"
 """In the store's table `meta`, with the number of a segment: what its records are made by, as JSON."""
 SEGMENT = "segment"
 """In the same place: a hash that changes when the segment's records are forgotten."""
+AGREED = "agreed"
+"""In the same place: what the last start that could pay was made by, as a manifest. Starts that ask nobody
+leave it as it is.
+"""
 POSITIONS_A_READ = 250
 _ANEW = "run its recipe again: it is made anew from the journal, and nothing is paid twice"
 
@@ -179,6 +183,20 @@ class UnfinishedRun:
                 yield db
             finally:
                 db.close()
+
+
+def agreed_manifest(run: Path) -> Manifest | None:
+    """What the last start that could pay was made by; None where a run's folder does not tell."""
+    path = run / RECORD_STORE
+    try:
+        db = sqlite.open_for_reading(path)
+        try:
+            text = _meta(db, AGREED)
+        finally:
+            db.close()
+        return Manifest.read(json.loads(text), str(path)) if text else None
+    except (sqlite3.Error, ValueError, RecipeError):  # a cache: a run begins it anew
+        return None
 
 
 def _meta(db: sqlite3.Connection, key: str) -> str | None:

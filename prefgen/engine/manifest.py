@@ -29,7 +29,6 @@ from prefgen.engine.yield_table import YieldTable
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import changed_stages, template_digests
 from prefgen.recipe.load import recipe_text
-from prefgen.recipe.source_files import source_digests
 from prefgen.storage.atomic_write import atomic_write, write_json
 from prefgen.text.diversity import diversity_measures
 from prefgen.version import installed_versions
@@ -51,6 +50,8 @@ class RunSummary:
     context: CallContext
     store: RecordStore
     budget: Budget
+    begun_with: Manifest
+    """What was known when nothing had been asked (`manifest_before`)."""
     complete: bool
 
     @property
@@ -61,9 +62,10 @@ class RunSummary:
 async def write_output(
     summary: RunSummary, out: Path, shards: Shards | None, before: Manifest | None, progress: Progress
 ) -> Manifest:
-    """Write everything; the finished dataset of an earlier start goes to previous/ where this is another.
-    Returns the manifest, which is written last and whole.
+    """Write everything; the finished dataset of an earlier start goes to previous/ where this is another, and
+    stays where nobody was asked and this is not whole. Returns the manifest, which is written last and whole.
     """
+    stats = summary.context.stats
     progress.phase = "writing"
     table = yield_table(summary)
     manifest = manifest_of(summary, table)  # while the last shards are written
@@ -73,6 +75,32 @@ async def write_output(
         digests = json.dumps(summary.store.shard_digests()).encode()
         digest = hashlib.blake2b(digests, digest_size=16).hexdigest()
         manifest = manifest.replacing(row_digest=digest)
+    is_look = not (summary.context.rules.live or summary.complete)
+    if is_look and before is not None and before.complete:
+        stats.notify(f"the finished dataset in {out} stays as it is")
+    else:
+        _put_output(summary, out, shards, before, table, manifest)
+    append_log(
+        out,
+        "end",
+        complete=summary.complete,
+        stopped=manifest.stopped,
+        models=stats.models,
+        notices=stats.notices,
+    )
+    progress.phase = "done" if summary.complete else "stopped"
+    return manifest
+
+
+def _put_output(
+    summary: RunSummary,
+    out: Path,
+    shards: Shards | None,
+    before: Manifest | None,
+    table: YieldTable,
+    manifest: Manifest,
+) -> None:
+    """Put what a run came to in its folder; the manifest comes last."""
     has_new_shards = (out / PARTIAL).exists()
     is_as_before = summary.complete and not has_new_shards
     if before is not None and before.complete and not is_as_before and _is_another(manifest, before):
@@ -86,17 +114,6 @@ async def write_output(
     with atomic_write(out / "recipe.yaml") as part:
         part.write_text(resolved_recipe(summary.pipeline), encoding="utf-8")
     write_json(out / "manifest.json", manifest.as_json())
-    stats = summary.context.stats
-    append_log(
-        out,
-        "end",
-        complete=summary.complete,
-        stopped=manifest.stopped,
-        models=stats.models,
-        notices=stats.notices,
-    )
-    progress.phase = "done" if summary.complete else "stopped"
-    return manifest
 
 
 def _is_another(manifest: Manifest, before: Manifest) -> bool:
@@ -125,11 +142,11 @@ def yield_table(summary: RunSummary) -> YieldTable:
 
 def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
     """The manifest, but for the row digest, which is known when the last shard is written."""
-    pipeline, context = summary.pipeline, summary.context
+    context = summary.context
     usage = total_usage(summary)
     by_stage = stage_costs(usage)
     requests = sum(cost.requests for cost in by_stage)
-    return _manifest_before(pipeline).replacing(
+    return summary.begun_with.replacing(
         complete=summary.complete,
         stopped=str(context.run.reason) if context.run.reason else None,
         finished_at=_utc(time.time()),
@@ -147,11 +164,10 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
             for judge, matrix in sorted(table.orders.items())
         },
         journal_digest=_journal_digest(summary, requests) if summary.complete else None,
-        source_files=source_digests(pipeline.sources, pipeline.folder) if summary.complete else {},
     )
 
 
-def _manifest_before(pipeline: Pipeline) -> Manifest:
+def manifest_before(pipeline: Pipeline) -> Manifest:
     """What a manifest says of what a run is made by: all that is known before anything is asked."""
     recipe = pipeline.recipe
     judges = [p for stage in pipeline.stages if stage.kind == "judge" for p in stage.plugins]
@@ -189,7 +205,7 @@ def begun_segment(pipeline: Pipeline, number: int) -> Begun:
         for following in later
     )
     return Begun(
-        _manifest_before(pipeline),
+        manifest_before(pipeline),
         resolved_recipe(pipeline),
         tuple(dict.fromkeys(names)),
         chooses_prompts=bool(segment.synthesizers)

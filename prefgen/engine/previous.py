@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.manifest import Manifest
-from prefgen.dataset.read_run import read_manifest
+from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.engine.run_folder import OUTPUT
 from prefgen.errors import RecipeError
 
@@ -73,6 +73,19 @@ def kept_datasets(out: Path) -> Sequence[KeptDataset]:
     folders = [previous, *sorted(previous.iterdir())]
     kept = [_kept(path) for path in folders if (path / "manifest.json").is_file()]
     return sorted(kept, key=lambda one: (one.manifest.finished_at or "") if one.manifest else "")
+
+
+def needed_dataset(out: Path, kept: Sequence[KeptDataset]) -> KeptDataset | None:
+    """Of what previous/ holds the newest whole dataset, where the present one is not whole: it is the only
+    one that there is.
+    """
+    try:
+        if is_run(out) and read_manifest(out).complete:
+            return None
+    except RecipeError:  # what cannot be read is no dataset either
+        pass
+    whole = [dataset for dataset in kept if dataset.manifest and dataset.manifest.complete]
+    return whole[-1] if whole else None
 
 
 def _kept(path: Path) -> KeptDataset:

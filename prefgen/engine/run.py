@@ -4,6 +4,7 @@ There is one source of truth, the journal. The record store and the shards are c
 would give.
 """
 
+import json
 import sqlite3
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
@@ -17,10 +18,10 @@ from prefgen.calls.stop import RunStop
 from prefgen.dataset.bad_rows import BAD_ROWS
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
-from prefgen.dataset.unfinished_run import RECORD_STORE
+from prefgen.dataset.unfinished_run import AGREED, RECORD_STORE
 from prefgen.engine.connect import budget_of, connect, open_journals
 from prefgen.engine.inputs import Inputs
-from prefgen.engine.manifest import RunSummary, write_output
+from prefgen.engine.manifest import RunSummary, manifest_before, write_output
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore, remove_store
 from prefgen.engine.run_folder import append_log, read_retries
@@ -29,6 +30,7 @@ from prefgen.engine.worker_pool import WorkerPool, further_processes
 from prefgen.engine.yield_table import FAILED
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
+from prefgen.recipe.source_files import source_digests
 from prefgen.storage.folder_lock import lock_of
 
 INTERRUPTED = "interrupted: everything that was answered is kept; run again to go on"
@@ -176,6 +178,8 @@ class Runner:
             closing.callback(workers.close)
             if store.meta("prompts") is None:
                 workers.prepare()
+            files = source_digests(pipeline.sources, pipeline.folder)  # as they are when they are read
+            begun_with = manifest_before(pipeline).replacing(source_files=files)
             inputs = Inputs(pipeline, store, self.progress, limit=options.limit, salt=options.sample_salt)
             inputs.read()
             if not self._parts:
@@ -200,6 +204,8 @@ class Runner:
                     rules=rules, budget=budget, watch=self._parts.watch if self._parts else None,
                 )  # fmt: skip
                 connections.push_async_callback(context.sender.close)
+                if options.live:  # before anything is asked: a start that is killed has no end
+                    store.set_meta(AGREED, json.dumps(begun_with.as_json()))
                 self._segments = Segments(
                     pipeline, out, store, inputs, context, self.progress, retries, workers
                 )
@@ -209,7 +215,7 @@ class Runner:
                 if self._stop.reason is None or self._stop.reason.exit_code != 1:
                     journals.project.flush()
                 complete = not (outcome.waiting or outcome.lost or self._stop.reason)
-                summary = RunSummary(pipeline, context, store, budget, complete)
+                summary = RunSummary(pipeline, context, store, budget, begun_with, complete)
                 manifest = await write_output(summary, out, outcome.shards, before, self.progress)
         return RunOutcome(
             out, complete, manifest, self._stop.reason, outcome.waiting, outcome.lost,

@@ -27,6 +27,18 @@ def source_digests(sources: Sequence[StagePlugin], folder: Path) -> dict[str, st
     return dict(sorted(digests.items()))
 
 
+def changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Which files of prompts differ, by their digests, a line each; nothing where it is not known what they
+    were.
+    """
+    lines = [
+        f"{path}: {'other contents' if path in before else 'new'}"
+        for path, digest in now.items()
+        if before.get(path) != digest
+    ]
+    return [*lines, *(f"{path}: gone" for path in before if path not in now)] if before else []
+
+
 def other_sources(sources: Sequence[StagePlugin], folder: Path) -> list[str]:
     """A warning for each file of the sources that is another than the one of which the manifest.json beside
     the recipe tells: a released dataset that is made again.

@@ -56,7 +56,11 @@ def test_json_says_what_was_removed(kept):
     assert [row["row_digest"] for row in found["removed"]] == digests
     assert found["bytes"] == sum(row["bytes"] for row in found["removed"]) > 0
     assert not (kept / "runs/test/previous").exists()
-    assert json.loads(prefgen_here("gc", "--json", cwd=kept).stdout) == {"removed": [], "bytes": 0}
+    assert json.loads(prefgen_here("gc", "--json", cwd=kept).stdout) == {
+        "removed": [],
+        "kept": [],
+        "bytes": 0,
+    }
 
 
 def test_what_is_none_or_at_work_is_left_alone(kept):
@@ -68,3 +72,28 @@ def test_what_is_none_or_at_work_is_left_alone(kept):
     assert "in use by a run that is alive" in busy.stderr
     assert "'nowhere' is no folder" in nowhere.stderr
     assert len(kept_datasets(Path("runs/test").resolve())) == 2
+
+
+@pytest.mark.parametrize("present", ["stopped", "gone", "unreadable"])
+def test_where_the_present_dataset_is_not_whole_the_newest_finished_one_stays(kept, present):
+    older, newer = kept_datasets(kept / "runs" / "test")
+    manifest = kept / "runs/test/manifest.json"
+    if present == "stopped":
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"complete": False}))
+    elif present == "gone":
+        manifest.unlink()
+    else:
+        manifest.write_text("{")
+
+    told = prefgen_here("gc", cwd=kept)
+    done = prefgen_here("gc", "--yes", "--json", cwd=kept)
+    again = prefgen_here("gc", "--yes", cwd=kept)
+
+    assert "1 earlier dataset: say --yes" in told.stderr
+    [line] = [line for line in told.stderr.splitlines() if "it stays, since the run is not complete" in line]
+    assert newer.path.name in line
+    found = json.loads(done.stdout)
+    assert [row["row_digest"] for row in found["removed"]] == [older.path.name]
+    assert [row["row_digest"] for row in found["kept"]] == [newer.path.name]
+    assert [dataset.path for dataset in kept_datasets(kept / "runs" / "test")] == [newer.path]
+    assert again.returncode == 0 and "no other earlier datasets are kept here" in again.stderr

@@ -6,6 +6,7 @@ import subprocess
 
 import yaml
 
+from prefgen.recipe.source_files import changed_files
 from tests.support.cli import prefgen_here as prefgen
 from tests.support.recipes import a_recipe
 
@@ -69,3 +70,14 @@ def test_a_dataset_that_is_made_again_from_other_prompts_says_so(tmp_path):
     warning = "prompts.jsonl is not the file that manifest.json beside the recipe tells of"
     assert warning in other.stdout
     assert "is not the file" not in same.stdout + foreign.stdout
+
+
+def test_files_that_differ_are_named_where_it_is_known_what_they_were():
+    before = {"many/a.jsonl": "1", "many/b.jsonl": "2", "many/c.jsonl": "3"}
+    now = {"many/b.jsonl": "2", "many/c.jsonl": "4", "many/d.jsonl": "5"}
+
+    assert changed_files(before, now) == [
+        "many/c.jsonl: other contents", "many/d.jsonl: new", "many/a.jsonl: gone",
+    ]  # fmt: skip
+    assert changed_files(before, dict(reversed(before.items()))) == []
+    assert changed_files({}, now) == []

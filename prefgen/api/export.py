@@ -78,7 +78,9 @@ def export(
     path, bad_rows = Path(out), bad_rows_of(on_bad_rows)
     _refuse_source(Path(what), path)
     rules, harmful = set[str](), Counter[str]()
-    open_rows = Reopening(os.fspath(what), split=split, columns=parse_columns(columns), partial=True)
+    column_names = parse_columns(columns)
+    bad_rows.name_remedy(os.fspath(what), column_names)
+    open_rows = Reopening(os.fspath(what), split=split, columns=column_names, partial=True)
     rows = proven_set(rows_of_rule(open_rows, to, rule, rules), bad_rows, allow=allowed_rules(allow))
     try:
         count = write_export(
@@ -123,7 +125,7 @@ def _with_rules(error: RecipeError, form: str, rule: str | None, rules: set[str]
         return RecipeError(f"no row is of rule {rule!r}{did_you_mean(rule, sorted(rules))}")
     if isinstance(error, NotAPair) and error.rule in PAIR_RELATIONS and rule is None and len(rules) > 1:
         return RecipeError(
-            f"{error}. The rows are of several rules, which {form} does not tell apart: take one by "
-            f"--rule ({', '.join(sorted(rules))}), or --on-bad-rows drop"
+            f"{error.where}: {error.found}. The rows are of several rules, which {form} does not tell apart: "
+            f"take one by --rule ({', '.join(sorted(rules))}), or --on-bad-rows drop"
         )
     return error

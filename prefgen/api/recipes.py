@@ -2,16 +2,17 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prefgen.api.consent import refuse_unasked
+from prefgen.api.loss_lines import losses_of
 from prefgen.api.notebook import shown_in_notebook
 from prefgen.api.record_lines import record_lines
 from prefgen.api.run import options_of, pipeline_of, wait_for_run, with_warnings
 from prefgen.api.waiting import wait_for
-from prefgen.dataset.read_run import read_records
+from prefgen.dataset.read_run import FinishedRun, complete_manifest
 from prefgen.engine.plan import Plan, make_plan
 from prefgen.engine.run import Runner
 from prefgen.errors import EndpointDown
@@ -25,6 +26,8 @@ class Preview:
 
     records: Sequence[Record]
     paid_usd: float
+    failures: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """{record's id: what was lost of it, as rows of failures.parquet}."""
 
     def lines(self) -> Iterator[Line]:
         """What came of how many, then each of them."""
@@ -33,7 +36,7 @@ class Preview:
         yield line((f"{pairs:,} pairs of {len(self.records):,} prompts", "bold"), paid)
         for record in self.records:
             yield line("─" * RULE_WIDTH)
-            yield from record_lines(record)
+            yield from record_lines(record, self.failures.get(record.id, ()))
 
     def __repr__(self) -> str:
         return as_text(self.lines())
@@ -71,7 +74,15 @@ def preview(
             raise outcome.stopped
         if not outcome.complete:
             raise EndpointDown(outcome.incomplete_reason())
-        return Preview(tuple(read_records(outcome.out)), outcome.manifest.cost.paid_usd)
+        records, losses = preview_records(outcome.out)
+        return Preview(records, outcome.manifest.cost.paid_usd, losses)
+
+
+def preview_records(run: Path) -> tuple[Sequence[Record], Mapping[str, Sequence[Mapping[str, Any]]]]:
+    """The records of a complete run, and what was lost of each by its id."""
+    finished = FinishedRun(run, complete_manifest(run))
+    records = tuple(finished.records())
+    return records, losses_of(finished, {record.id for record in records})
 
 
 def plan(

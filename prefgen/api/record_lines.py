@@ -1,15 +1,27 @@
 """What became of a prompt, line by line."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 
+from prefgen.api.loss_lines import Loss, loss_lines, lost_by
 from prefgen.stats.scoring import judge_names, judge_scores, rates_on_several_scales
 from prefgen.text.plain_text import one_line, plain
 from prefgen.text.said_lines import Line, line
 from prefgen.types import Pair, Record, Response
 
+REPLY_LIMIT = 400
+"""Characters of a raw reply that was lost; `prefgen show lost RUN ID` has all of them."""
 
-def record_lines(record: Record) -> Iterator[Line]:
-    """The prompt, each answer with its scores and rationales, and the pair or why there is none."""
+
+def record_json(record: Record, losses: Sequence[Loss]) -> str:
+    """The record as a line of JSON, with what was lost of it as `failures`."""
+    return json.dumps({**record.model_dump(mode="json"), "failures": losses}, ensure_ascii=False)
+
+
+def record_lines(record: Record, losses: Sequence[Loss] = ()) -> Iterator[Line]:
+    """The prompt, each answer with its scores and rationales, what was lost, and the pair or why there is
+    none.
+    """
     for turn in record.prompt.messages:
         yield line((turn.role.upper(), "bold cyan"), f"  {plain(turn.text)}", hanging="  ")
     yield line((f"source {record.prompt.source}, id {record.prompt.id[:12]}", "dim"), indent="  ")
@@ -25,6 +37,10 @@ def record_lines(record: Record) -> Iterator[Line]:
             (plain(comparison.rationale or "", 160), "dim"),
             hanging="  ",
         )
+    for loss in losses:
+        yield line("")
+        yield line(("lost", "yellow"), f": {lost_by(loss)}: {one_line(loss['code'])}", hanging="  ")
+        yield from loss_lines(loss, REPLY_LIMIT)
     if not record.pairs:
         reasons = ", ".join(note.reason for note in record.notes) or "the recipe makes none"
         yield line("")

@@ -25,13 +25,12 @@ def command(
     import tempfile
     from pathlib import Path
 
-    from prefgen.api.recipes import paid_note
-    from prefgen.api.record_lines import record_lines
+    from prefgen.api.recipes import paid_note, preview_records
+    from prefgen.api.record_lines import record_json, record_lines
     from prefgen.api.run import options_of, run_with_signals
     from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
     from prefgen.cli.panel import show_run
-    from prefgen.dataset.read_run import read_records
     from prefgen.engine.run import Runner
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
@@ -53,10 +52,11 @@ def command(
             print_outcome(outcome, pipeline, as_json=as_json, quiet=False)
             raise typer.Exit(outcome.exit_code)
         with paged(off=no_pager or as_json):
-            for record in read_records(outcome.out):
+            records, losses = preview_records(outcome.out)
+            for record in records:
                 if as_json:
-                    print(record.model_dump_json())
+                    print(record_json(record, losses[record.id]))
                 else:
                     rule()
-                    say_lines(record_lines(record))
+                    say_lines(record_lines(record, losses[record.id]))
     raise typer.Exit(outcome.exit_code)

@@ -14,9 +14,9 @@ from prefgen.api.choose_rows import rows_of_id
 from prefgen.cli.arguments import AsJsonOption, IdArgument
 from prefgen.cli.completion import complete_runs
 from prefgen.cli.say_partial import say_partial
-from prefgen.cli.screen import NoPagerOption, paged, say
+from prefgen.cli.screen import NoPagerOption, paged, say, say_lines
 from prefgen.errors import RecipeError
-from prefgen.text.plain_text import one_line, plain
+from prefgen.text.plain_text import one_line
 
 RunArgument = Annotated[
     Path, typer.Argument(help="A run's folder.", show_default=False, autocompletion=complete_runs)
@@ -50,10 +50,10 @@ def lost(
     as_json: AsJsonOption = False,
 ) -> None:
     """What a run lost, by code: the prompt's beginning, the stage, the model, why, and the raw replies."""
+    from prefgen.api.loss_lines import with_models
     from prefgen.dataset.read_run import open_run
 
     opened = open_run(run)
-    models = _only_models(opened.manifest.cost.by_stage)
     failures = list(opened.failures())
     if row_id is not None:
         failures = rows_of_id(failures, row_id, lambda row: [row["record_id"]])
@@ -64,14 +64,7 @@ def lost(
     most = _most(sample, as_json or row_id is not None)
     shown = _some_of_each([row for row in failures if code in (None, row["code"])], "code", most, seed)
     texts = opened.prompt_texts({row["record_id"] for row in shown})
-    rows = [
-        {
-            **row,
-            "model": row["model"] or (models.get(row["stage"]) if row["keys"] else None),
-            "prompt": texts.get(row["record_id"]),
-        }
-        for row in shown
-    ]
+    rows = [{**row, "prompt": texts.get(row["record_id"])} for row in with_models(shown, opened.manifest)]
     say_partial(opened.partial, as_json=as_json)
     if as_json:
         _print_lines(rows)
@@ -110,16 +103,6 @@ def dropped(
     else:
         with paged(off=no_pager):
             _print_kinds(rows, "curator", Counter(row["curator"] for row in drops), _print_drop)
-
-
-def _only_models(by_stage: Iterable[Any]) -> Mapping[str, str]:
-    """{stage: the model} of the stages that asked one model alone: a lost reply names none, and is certainly
-    of that one.
-    """
-    models: dict[str, set[str]] = {}
-    for cost in by_stage:
-        models.setdefault(cost.stage, set()).add(cost.model)
-    return {stage: next(iter(names)) for stage, names in models.items() if len(names) == 1}
 
 
 def _most(sample: int | None, all_of_them: bool) -> int | None:
@@ -164,20 +147,14 @@ def _print_kinds(rows: Sequence[Mapping[str, Any]], kind: str, counts: Mapping[s
 
 def _print_failure(row: Mapping[str, Any], limit: int) -> None:
     """What was lost of a record; of each reply up to `limit` characters."""
-    where = row["stage"] if row["plugin"] in (None, row["stage"]) else f"{row['stage']}: {row['plugin']}"
-    by_model = f" ({row['model']})" if row["model"] else ""
-    record_id = row["record_id"][:12]
+    from prefgen.api.loss_lines import loss_lines, lost_by
+
     say(
-        (f"  {record_id}", "yellow"),
-        f"  {one_line(where + by_model)}  {_quoted(row['prompt'])}",
+        (f"  {row['record_id'][:12]}", "yellow"),
+        f"  {lost_by(row)}  {_quoted(row['prompt'])}",
         hanging="    ",
     )
-    say(one_line(row["reason"] or "no reason is known", 600), indent="      ", hanging="  ")
-    for number, reply in enumerate(row["replies"] or (), 1):
-        first, *others = plain(reply, limit).split("\n")
-        say((f"      reply {number}", "dim"), f": {first}", hanging="        ")
-        for line in others:
-            say(line, indent="        ")
+    say_lines(loss_lines(row, limit))
 
 
 def _print_drop(row: Mapping[str, Any]) -> None:

@@ -50,9 +50,10 @@ def records(
     no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
-    """Records of a run: prompts, answers, scores, rationales, pairs."""
+    """Records of a run: prompts, answers, scores, rationales, what was lost, pairs."""
+    from prefgen.api.loss_lines import losses_of
     from prefgen.api.pairs import models_in_rows
-    from prefgen.api.record_lines import record_lines
+    from prefgen.api.record_lines import record_json, record_lines
     from prefgen.dataset.read_run import open_run
     from prefgen.dataset.serialize import pair_id
 
@@ -69,13 +70,14 @@ def records(
     say_partial(opened.partial, as_json=as_json)
     if not chosen:
         typer.echo(wanted.nothing_fits("records", str(run)), err=True)
+    losses = losses_of(opened, {record.id for record in chosen})
     with paged(off=no_pager or as_json):
         for record in chosen:
             if as_json:
-                print(record.model_dump_json())
+                print(record_json(record, losses[record.id]))
             else:
                 rule()
-                say_lines(record_lines(record))
+                say_lines(record_lines(record, losses[record.id]))
 
 
 def pairs(

@@ -3,6 +3,8 @@ written down with their reasons.
 """
 
 import json
+import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +20,9 @@ OnBadRows = Literal["fail", "drop"]
 BAD_ROWS = "bad_rows.jsonl"
 """The file beside what was written, where rows were left out."""
 
+_NAMED = re.compile("on[-_]bad[-_]rows")
+"""The remedy, in an error that names it already."""
+
 
 class BadRows:
     """What becomes of bad rows while a table is read."""
@@ -27,10 +32,26 @@ class BadRows:
         self.rows: list[BadRow] = []
         self.places_by_rule: dict[str, list[str]] = {}
         """{rule of `check` that is broken: where its rows stand}; what cannot be read breaks the form."""
+        self._remedy = ""
+
+    def name_remedy(self, location: str, columns: Mapping[str, str]) -> None:
+        """Say from here on, with the row that stops everything, what can be done about bad rows of the
+        dataset at `location`, whose columns have these names.
+        """
+        words = ["prefgen", "check", location]
+        for ours, theirs in columns.items():
+            words += ["--columns", f"{ours}={theirs}"]
+        check = shlex.join(words)
+        self._remedy = (
+            f"`{check}` lists all such rows, `--on-bad-rows drop` leaves them out here, and "
+            f"`{check} --drop -o NEW` for good"
+        )
 
     def refuse(self, error: RecipeError, where: str, place: str | None = None) -> None:
         """Raise the error, or note the row that it is about, under its `place` if that says more."""
         if self.policy == "fail":
+            if self._remedy and not getattr(error, "is_of_mapping", False) and not _NAMED.search(str(error)):
+                error.args = (f"{error}; {self._remedy}",)
             raise error
         self.rows.append(BadRow(place or where, str(error).removeprefix(f"{where}: ")))
         self.places_by_rule.setdefault(getattr(error, "rule", "form"), []).append(place or where)

@@ -80,8 +80,10 @@ class CheckReport:
     """How much is there, of a dataset that is not whole yet."""
     name: str = ""
     """Of the dataset, as it was given."""
-    allowed: tuple[str, ...] = ()
-    """The rules that may be broken."""
+    not_looked_at: tuple[str, ...] = ()
+    """The rules that nothing was looked at for: those that may be broken, the one about a training that
+    nobody named, that about shares of fewer than 20 pairs, and all but the form where no row could be read.
+    """
 
     def __repr__(self) -> str:
         return as_text(report_lines(self))
@@ -108,6 +110,7 @@ class CheckReport:
             "broken_rows": self.broken_rows,
             "broken_as_a_whole": self.broken_as_a_whole,
             "prompts": self.prompts,
+            "not_looked_at": list(self.not_looked_at),
             "broken": {
                 rule: {
                     "rows": f.count,
@@ -155,7 +158,7 @@ class _Checker:
         self._allow = allow
         self._truncation = truncation
         self._most_longer = most_longer
-        self.report = CheckReport(much_longer=None if most_longer is None else 0, allowed=tuple(allow))
+        self.report = CheckReport(much_longer=None if most_longer is None else 0)
         self._relations = RowRelations()
         self._notes = RowNotes()
         self._broken: set[int] = set()
@@ -163,6 +166,7 @@ class _Checker:
         self._chosen_texts: dict[bytes, str] = {}
         self._probed: list[ProbedPair] = []
         self._longer_count = 0
+        self._are_shares_known = False
 
     def check(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> CheckReport:
         for number, (where, row) in enumerate(rows):
@@ -172,7 +176,18 @@ class _Checker:
         self._check_relations()
         self._check_shares()
         self.report.notes += self._notes.sentences()
+        self.report.not_looked_at = tuple(filter(self._is_not_looked_at, RULES))
         return self.report
+
+    def _is_not_looked_at(self, rule: str) -> bool:
+        if rule == "form" or rule in self.report.findings:
+            return False
+        return (
+            rule in self._allow
+            or not self._relations.rows
+            or (rule == "truncation" and self._truncation is None)
+            or (rule == "repeated_chosen" and not self._are_shares_known)
+        )
 
     def _check_row(self, number: int, where: str, row: Mapping[str, Any]) -> None:
         try:
@@ -254,10 +269,11 @@ class _Checker:
     def _check_repeated_answer(self) -> None:
         """Whether one answer is chosen too often, among the rows that need not go for another reason."""
         report, rows = self.report, [row for row in self._relations.rows if row.number not in self._broken]
-        if len(rows) < LEAST_FOR_SHARES:
-            return
         # an answer that several rules choose for one prompt counts once
         distinct = {(row.prompt, row.chosen) for row in rows}
+        self._are_shares_known = len(distinct) >= LEAST_FOR_SHARES
+        if len(rows) < LEAST_FOR_SHARES:
+            return
         [(key, count)] = Counter(chosen for _, chosen in distinct).most_common(1)
         report.repeated_chosen_share = count / len(distinct)
         report.repeated_chosen_text = self._chosen_texts[key]

@@ -33,9 +33,9 @@ def _verdict(report: "CheckReport") -> Line:
 
 
 def _rule_lines(report: "CheckReport", rule: str, claim: str) -> Iterator[Line]:
-    finding, is_allowed = report.findings.get(rule), rule in report.allowed
-    mark = ("BROKEN", "bold red") if finding else ("      " if is_allowed else "ok    ", "green")
-    told = f": {finding.count:,} rows" if finding else " (not looked at)" if is_allowed else ""
+    finding, is_skipped = report.findings.get(rule), rule in report.not_looked_at
+    mark = ("BROKEN", "bold red") if finding else ("      " if is_skipped else "ok    ", "green")
+    told = f": {finding.count:,} rows" if finding else " (not looked at)" if is_skipped else ""
     yield line(mark, f"  {claim}{told}", indent="  ", hanging="        ")
     for example in finding.examples if finding else ():
         yield line((example, "red"), indent="            ", hanging="  ")

@@ -2,7 +2,7 @@
 column says which is better, naming columns would turn half of the pairs about.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from prefgen.dataset.answer_groups import (
@@ -14,8 +14,9 @@ from prefgen.dataset.answer_groups import (
     text_of_item,
 )
 from prefgen.dataset.cells import decoded, is_list, is_missing
-from prefgen.dataset.column_names import Row
+from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row
 from prefgen.dataset.comparing_names import says_of_each, sense_of
+from prefgen.dataset.flat_conversation import is_hh
 from prefgen.dataset.pointers import WHO_ANSWERED
 
 _SHORTEST = 4
@@ -26,12 +27,28 @@ def remedy_of(row: Row) -> str:
     """How whoever has this row comes to pairs."""
     answers = max(_answers(row), key=lambda found: found.length, default=None)
     if answers is None:
-        return "they can be named: --columns chosen=NAME --columns rejected=NAME"
+        prompt = "" if _has_prompt(row) else "--columns prompt=NAME "
+        return f"they can be named: {prompt}--columns chosen=NAME --columns rejected=NAME"
     columns = answers.columns
     says = next(_verdicts(row, columns, answers.marks), None)
     which = f"which of {' and '.join(columns)} is {'better' if len(columns) > 1 else 'best'}"
     told = f"{says} may say {which}" if says else f"no mapping of columns says {which}"
     return f"{told}: write chosen and rejected of each row by what its own row says"
+
+
+def _has_prompt(row: Row) -> bool:
+    """Whether a column is known to ask, or one holds a conversation, which begins with what it answers."""
+    if any(not is_missing(row.get(name)) for name in (*ASKING, *ASKING_ALONE)):
+        return True
+    values: Iterator[Any] = map(decoded, row.values())
+    return any(
+        is_hh(value) if isinstance(value, str) else is_list(value) and any(map(_is_turn, value))
+        for value in values
+    )
+
+
+def _is_turn(item: Any) -> bool:
+    return isinstance(item, Mapping) and not {"role", "from"}.isdisjoint(item)
 
 
 def are_of_one_group(row: Row, columns: Sequence[str]) -> bool:

@@ -94,6 +94,8 @@ def _with_hh_turns(row: Row, where: str) -> Row:
 class MissingColumn(RecipeError):
     """A column that is mapped is not in the row."""
 
+    is_of_mapping = True
+
 
 Read = TypeVar("Read")
 

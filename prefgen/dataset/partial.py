@@ -93,5 +93,13 @@ def read_note(path: Path) -> Partial | None:
     return None
 
 
+def refuse_part(path: Path, location: str) -> None:
+    """Raises RecipeError where a file, or one in a folder, is said to hold a part; `location` is what it is
+    called.
+    """
+    if (partial := read_note(path)) is not None:
+        raise partial.refusal(location)
+
+
 def _note_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.{PARTIAL_NOTE}")

@@ -58,11 +58,12 @@ class Fixed(OriginPairer):
         )
 
     def explain(self, record: Record) -> str:
-        sides = self._sides(record)
-        for name, responses in zip(("chosen", "rejected"), sides, strict=True):
-            if not responses:
-                return f"no_{name}_side"
-        return self.explain_candidates(record, list(product(*sides)))
+        chosen, rejected = self._sides(record)
+        if not chosen:
+            return "no_chosen_side"
+        if not rejected:
+            return "no_rejected_side"
+        return self.explain_candidates(record, list(product(chosen, rejected)))
 
 
 def matches_side(response: Response, side: Side) -> bool:

@@ -97,6 +97,7 @@ def read_part(
     RecipeError; rows that break a rule go to `bad_rows`.
     """
     columns = foreign_columns(name, columns)
+    bad_rows.name_remedy(name, columns)
     dataset = open_pairs(name, columns=columns, bad_rows=bad_rows, kept_columns=kept_columns)
     location = f"{name.partition('@')[0]}@{dataset.revision}" if dataset.revision else name
     opened = [dataset]

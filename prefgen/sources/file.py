@@ -10,6 +10,7 @@ from pydantic import Field
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.file_splits import select_split, single_split
+from prefgen.dataset.partial import refuse_part
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.read_files import read_rows
 from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
@@ -61,6 +62,7 @@ class File(Plugin):
 
     def _read_records(self, folder: Path, provenance: Provenance, bad_rows: BadRows) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
+        refuse_part(folder / self.path, self.path)
         rows = read_rows(folder / self.path, self.path, bad_rows)
         if (folder / self.path).is_dir() or "split" in self.model_fields_set:
             rows = select_split(rows, self.split, self.path)

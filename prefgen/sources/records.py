@@ -33,6 +33,7 @@ from prefgen.dataset.labelled_answers import (
 from prefgen.dataset.open_pairs import with_unknown_origins
 from prefgen.dataset.pair import NotAPair, text_of, validated_pair
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
+from prefgen.dataset.partial import refuse_part
 from prefgen.dataset.proven_set import broken_rows
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
@@ -100,6 +101,7 @@ class Records(Plugin):
         if holds_run(local):
             yield from read_records(local)
             return
+        refuse_part(local, self.path)
         name = local.name if local.exists() else self.path
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         rows = self._open(local, bad_rows)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from prefgen.api.check import check, kind_of
+from prefgen.dataset.pair_rules import RULES
 from prefgen.kit.templates import shipped
 from tests.support.cli import prefgen as prefgen_apart
 from tests.support.cli import prefgen_here as prefgen
@@ -169,3 +170,29 @@ def test_what_is_dropped_is_written_though_nobody_reads_what_is_said(tmp_path):
     os.close(writing)
 
     assert len((tmp_path / "clean" / "pairs.jsonl").read_text().splitlines()) == 2
+
+
+def test_rules_that_no_row_was_looked_at_for_are_not_said_to_hold(tmp_path):
+    rows = [{"q": f"Question {i}?", "good": f"Good {i}.", "bad": f"Bad {i}."} for i in range(25)]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "torn.jsonl").write_bytes(b'{"q": "\xff"}\n' * 3)
+    names = ("--columns", "chosen=good", "--columns", "rejected=bad", "--columns", "prompt=q")
+
+    for unreadable in ("p.jsonl", "torn.jsonl"):
+        said = prefgen("check", unreadable, cwd=tmp_path)
+        rules = [line for line in said.stdout.splitlines()[1:] if line[2:9].strip() in ("ok", "BROKEN", "")]
+        rules = [line for line in rules if line[10] != " "]  # which are examples
+        assert said.returncode == 4
+        assert [line.startswith("  BROKEN") for line in rules] == [True] + [False] * (len(RULES) - 1)
+        assert all(line.endswith(" (not looked at)") for line in rules[1:])
+    said = json.loads(prefgen("check", "p.jsonl", "--json", cwd=tmp_path).stdout)
+    assert {*said["not_looked_at"], "form"} == set(RULES)
+
+    with_names = json.loads(prefgen("check", "p.jsonl", *names, "--json", cwd=tmp_path).stdout)
+    assert with_names["passed"] and with_names["not_looked_at"] == ["truncation"]
+    (tmp_path / "few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:19]))
+    few = prefgen("check", "few.jsonl", *names, cwd=tmp_path).stdout
+    assert few.count("  ok  ") == len(RULES) - 2 and few.count("(not looked at)") == 2
+    (tmp_path / "one.jsonl").write_bytes(b'{"q": "\xff"}\n' + json.dumps(rows[0]).encode())
+    one = json.loads(prefgen("check", "one.jsonl", *names, "--json", cwd=tmp_path).stdout)
+    assert one["not_looked_at"] == ["truncation", "repeated_chosen"]

@@ -72,6 +72,30 @@ def test_columns_are_only_to_be_named_where_their_names_say_which_is_better(besi
         pair_messages(to_pair_row({"prompt": "Name a river.", **beside}, {}, "row"), "row")
 
 
+@pytest.mark.parametrize(
+    ("asked", "names_prompt"),
+    [
+        ({"q": "Name a river."}, True),
+        ({"question": None, "task": "Name a river."}, True),
+        ({"question": "Name a river."}, False),
+        ({"good": "\n\nHuman: Name a river.\n\nAssistant: The Nile."}, False),
+        (
+            {"good": [{"role": "user", "content": "Name a river."}, {"role": "assistant", "content": GOOD}]},
+            False,
+        ),
+        ({"tags": ["rivers"], "n": 3}, True),
+    ],
+)
+def test_the_prompt_is_to_be_named_too_where_nothing_is_known_to_ask(asked, names_prompt):
+    row = {"good": GOOD, "bad": BAD, **asked}
+    with pytest.raises(RecipeError, match="they can be named: ") as refused:
+        pair_messages(to_pair_row(row, {}, "row"), "row")
+
+    remedy = str(refused.value).partition("they can be named: ")[2]
+    sides = "--columns chosen=NAME --columns rejected=NAME"
+    assert remedy == (f"--columns prompt=NAME {sides}" if names_prompt else sides)
+
+
 def test_columns_that_differ_by_more_than_a_mark_are_mapped_whatever_stands_beside_them():
     row = {"prompt": "Name a river.", "good": GOOD, "bad": BAD, "winner": "bad", "label": 2}
 

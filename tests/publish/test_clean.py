@@ -1,6 +1,8 @@
 """The rows of a dataset that break no rule, as a dataset of their own. (prefgen/publish/clean.py)"""
 
 import json
+import re
+import shlex
 
 import pytest
 
@@ -153,3 +155,34 @@ def test_as_many_rows_are_called_broken_as_go(tmp_path, rows, said, is_mended):
     if is_mended:
         went = len({row["where"] for row in lines(tmp_path / "clean" / "bad_rows.jsonl")})
         assert f"in {went} of" in said and f"; {went} rows were left out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("mix", "my pairs.jsonl", "-o", "out"),
+        ("export", "my pairs.jsonl", "-o", "out.jsonl", "--to", "trl"),
+    ],
+)
+def test_whoever_is_refused_is_told_commands_that_work(tmp_path, command):
+    rows = [{"prompt": f"Q{i}?", "my best": f"Good {i}.", "rejected": f"Bad {i}."} for i in range(6)]
+    rows[3]["rejected"] = rows[3]["my best"]
+    rows[4]["rejected"] = " "
+    (tmp_path / "my pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    named = (*command, "--columns", "chosen=my best")
+
+    refused = prefgen(*named, cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("prefgen: my pairs.jsonl:4: chosen and rejected are the same: ")
+    look, option, write = re.findall("`(.+?)`", refused.stderr)
+    looked = prefgen(*shlex.split(look)[1:], cwd=tmp_path)
+    assert looked.returncode == 4 and "BROKEN in 2 of 6 rows" in looked.stdout
+    assert prefgen(*named, *option.split(), cwd=tmp_path).returncode == 0
+    assert prefgen(*shlex.split(write)[1:], cwd=tmp_path).returncode == 0
+    others = {"my pairs.jsonl": "NEW", "out": "again", "out.jsonl": "again.jsonl"}
+    of_clean = [others.get(word, word) for word in command]
+    assert prefgen(*of_clean, cwd=tmp_path).returncode == 0
+
+    misspelled = prefgen(*command, "--columns", "chosen=best", cwd=tmp_path)
+    assert "there is no column 'best'" in misspelled.stderr and "drop" not in misspelled.stderr

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from prefgen.dataset.open_pairs import open_pairs
+from prefgen.dataset.partial import Partial, write_note
 from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import find
@@ -40,6 +42,33 @@ def test_a_refusal_that_lost_to_a_better_answer_is_not_taken_for_the_text(tmp_pa
 
     assert len(record.pairs) == 1
     assert "source_text" not in record.prompt.metadata
+
+
+@pytest.mark.parametrize("source", ["records", "file"])
+def test_a_part_of_a_run_is_no_source_until_the_whole_is_written(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    part = Partial("mine", "runs/mine", finished=14, prompts=30, at_work=False)
+    whole = tmp_path / "clean" / "train.jsonl"
+    whole.parent.mkdir()
+    whole.write_text(json.dumps({"prompt": "How?", "chosen": "So.", "rejected": "No."}) + "\n")
+    write_note(whole, part)
+    for path in ("clean/train.jsonl", "clean"):
+        plugin = find("source", source, tmp_path)(path=path)
+
+        with pytest.raises(RecipeError) as as_mix:
+            open_pairs(path)
+        with pytest.raises(RecipeError, match=r"is a part of 'runs/mine'.* 14 of 30 prompts") as refused:
+            list(plugin.read(tmp_path))
+        assert str(refused.value) == str(as_mix.value)
+
+    recipe = a_recipe()
+    recipe["stages"] = [{"prompts": {"use": source, "path": "clean"}}, *recipe["stages"][1:]]
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    said = prefgen("check", "r.json", cwd=tmp_path)
+    assert said.returncode == 2 and "A part must not pass for the whole" in said.stderr
+
+    write_note(whole, None)
+    assert len(list(plugin.read(tmp_path))) == 1
 
 
 def test_pairs_of_the_hub_are_judged_again(hub, tmp_path):

@@ -2,11 +2,10 @@
 compares them with what stands there.
 """
 
-import ast
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from prefgen.plugins.role_table import PLUGIN_ROLES
 from prefgen.publish.settings import PublishSettings
 from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe, Run
 from prefgen.trainers.settings import TrainSettings
+from tests.support.lost_codes import lost_codes, pair_reasons
 from tests.support.paths import ROOT
 
 COLUMN_WORDS = {
@@ -194,60 +194,25 @@ def _codes_page() -> str:
     rows = "\n".join(
         f"| {code} | `{name}` | {_cell(words or _doc_of(name))} |" for name, code, words in exits
     )
-    lost = "\n".join(f"| `{code}` | {_cell('; '.join(words))} |" for code, words in sorted(_codes().items()))
+    lost = "\n".join(
+        f"| `{code}` | {_cell('; '.join(words))} |" for code, words in sorted(lost_codes().items())
+    )
+    reasons = "\n".join(f"| `{reason}` | {_cell(words)} |" for reason, words in pair_reasons().items())
     return (
         f"# Codes\n\n{MADE}\n## Exit codes\n\n0: all is well. "
         "1 is also that of a run which lost every prompt, and of Python's own errors.\n\n"
         f"| exit | error | |\n|---|---|---|\n{rows}\n\n## Why a reply was lost\n\nThe codes of `failures`, "
         "with the words beside them; `...` stands for what differs. A server's own codes come as it says "
-        f"them.\n\n| code | |\n|---|---|\n{lost}\n"
+        f"them.\n\n| code | |\n|---|---|\n{lost}\n\n## Why a prompt has no pair\n\nWhat a run's end, `show "
+        "records` and the manifest's `prompts_by_outcome` say of a prompt without a pair. `failed: CODE` "
+        "stands where a reply was lost, with its code from above, and the name of a curator where that took "
+        "its pairs out; pairers of your own have reasons of their own.\n\n"
+        f"| reason | |\n|---|---|\n{reasons}\n"
     )
 
 
 def _doc_of(name: str) -> str:
     return (inspect.getdoc(getattr(errors, name)) or "").splitlines()[0]
-
-
-def _codes() -> Mapping[str, Sequence[str]]:
-    """{code: messages} as they stand in the code."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "prefgen").rglob("*.py")):
-        for code, words in _codes_in(ast.parse(path.read_text(encoding="utf-8"))):
-            known = found.setdefault(code, [])
-            if words and words not in known:
-                known.append(words)
-    return found
-
-
-def _codes_in(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """(code, message) of classes of errors, and of errors as they are made."""
-    texts: dict[str, ast.expr | None] = {}
-    """Of each name the text that it was given last, in the order of the lines."""
-    nodes = [node for node in ast.walk(tree) if hasattr(node, "lineno")]
-    for node in sorted(nodes, key=lambda node: node.lineno):  # pyright: ignore[reportAttributeAccessIssue]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            texts = {}
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            texts[node.targets[0].id] = node.value
-        elif isinstance(node, ast.ClassDef):
-            for statement in node.body:
-                if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "code":
-                    yield ast.literal_eval(statement.value), ast.get_docstring(node) or ""
-        elif isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                if keyword.arg == "code" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
-                    message = node.args[-1] if node.args else None
-                    text = texts.get(message.id) if isinstance(message, ast.Name) else message
-                    yield str(keyword.value.value), _words(text)
-
-
-def _words(text: ast.expr | None) -> str:
-    """A text of the code, with ... for what is put into it; nothing for a text that comes from elsewhere."""
-    if isinstance(text, ast.Constant):
-        return str(text.value)
-    if not isinstance(text, ast.JoinedStr):
-        return ""
-    return "".join(str(p.value) if isinstance(p, ast.Constant) else "..." for p in text.values)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,6 @@ def test_pairs_are_shown_as_show_prints_them(mine, tmp_path):
 
 def test_pairs_of_a_run_that_is_not_whole_say_so(tmp_path):
     recipe = a_recipe(prompts=("One?", "Two?"))
-    prefgen.run(recipe, out=tmp_path / "run", journal=tmp_path / "j.sqlite", limit=1)
     more = prefgen.run(recipe, out=tmp_path / "run", journal=tmp_path / "none.sqlite", offline=True)
     assert not more.complete
 

@@ -25,6 +25,11 @@ _ADVERBS = (
 _IS = r"(?:is|was|seems|looks|reads|appears|remains|feels|comes out|ends up)"
 _GOOD = r"(?:better|best|preferable|preferred|superior|stronger|strongest|winner|favou?rite)"
 _FOUND = r"(?:is|was|has been) (?:\w+ly )?(?:judged|deemed|considered|found|rated)(?: to be)?"
+_THE_BETTER_ONE = (
+    rf"(?:the (?:\w+ly )?{_GOOD}\b"
+    rf"|(?:\w+ly )?{_GOOD}(?=\W*\Z|[.;:]|,? (?:overall|because|since|as|than)\b))"
+)
+"""What a text is made or found: "better organized" and "better for a beginner" are praise of one quality."""
 _BAD = r"(?:unacceptable|unusable|worse|worst|inferior|weaker|weakest|poorer|poorest|loser)"
 _WINS = (
     r"(?:wins|(?:deserves (?:the|to)|should|ought to) win|beats|outperforms|surpasses"
@@ -36,7 +41,7 @@ _SERVES = (
 )
 _TURNS = (
     r"\b(?:no|not|any|little|but|while|whereas|though|although|however|than|unlike|compared|nor|first|second"
-    r"|former|latter|other)"
+    r"|former|latter|other|nothing|none|nobody)"
 )
 """Behind it a sentence may be about another text, or deny what it says."""
 _PREFER = (
@@ -194,9 +199,9 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"(?:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){behind}",
-        rf"(?:\b(?:makes?|making|gives?|puts?|{no}(?:find|consider)) ){label} (?:the )?"
-        rf"(?:{_GOOD}|ahead|edge)\b",
-        rf"\A{not_named}{named}{not_named}\bmak(?:ing|es) it (?:the )?(?:\w+ly )?{_GOOD}\b",
+        rf"(?:\b(?:gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
+        rf"(?:\b(?:makes?|making|(?:i|we) (?:personally )?(?:find|consider)) ){label} {_THE_BETTER_ONE}",
+        rf"\A{not_named}{named}{not_named}\bmak(?:ing|es) it {_THE_BETTER_ONE}",
         rf"{text} (?:\w+ly )?(?:better|more \w+ly) (?!(?:than|and|or|but)\b)\w+s\b",
         rf"{subject} {_ADVERBS}{_SERVES} {of_it}(?:better|more \w+ly)"
         r"(?=[.,;:!]|\Z| than\b| overall\b| here\b)",

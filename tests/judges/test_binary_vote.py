@@ -863,6 +863,57 @@ def test_a_yes_beside_what_is_absent_as_asked_is_read(words):
     assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is True
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The title is absent.",
+        "The required keyword is absent.",
+        "The required P.S. is absent.",
+        "A greeting is absent, though the request asks for one.",
+        'The keyword "rain" is absent, although it was required.',
+        "The second part of the answer is absent.",
+        "A conclusion is completely absent.",
+        "The title is absent. The length requirement is met.",
+    ],
+)
+def test_a_yes_beside_what_is_absent_is_unread(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is None
+    assert _vote_or_none(f"{words}\n\nFinal judgment: no") is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Commas are absent, so this constraint is met.",
+        "Commas are absent. The requirement is met.",
+        '2. The word "water" is absent. Met.',
+        'The word "bloom" is absent. The only constraint is met.',
+        'The word "bloom" is absent. The text does everything that was asked.',
+        "Commas are absent from the text, as requested.",
+    ],
+)
+def test_a_yes_beside_what_is_well_where_it_is_absent_is_read(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The title is missing, bullet points: satisfied.",
+        "The title is missing, word limit: respected.",
+        "- Title: the title is missing, length: ✅",
+        "The greeting is missing - closing line: met.",
+        "The word limit is exceeded, but the title: met",
+        "The text is too long, title: met.",
+        "The title is missing, and the tips are numbered, as requested.",
+        "The title is missing and the tips are numbered as requested.",
+    ],
+)
+def test_a_lack_is_not_excused_by_the_next_item(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is None
+    assert _vote_or_none(f"{words}\n\nFinal judgment: no") is False
+
+
 def test_a_refusal_that_is_quoted_is_not_the_judges_own():
     refusal = 'The text refuses: "I can\'t help with that." No item is given.\n\nFinal judgment: no'
 

@@ -316,6 +316,14 @@ def test_what_is_quoted_or_asked_for_is_no_reason_against_a_check(reason, met):
 
 
 @pytest.mark.parametrize(
+    "reason", ["The greeting is missing - closing: met.", "The text lacks a title, length: met."]
+)
+def test_a_lack_is_not_excused_by_the_next_item_of_its_line(reason):
+    assert read_one(reason, True) == "unread"
+    assert read_one(reason, False) is False
+
+
+@pytest.mark.parametrize(
     "reason", ["The title is missing.", "Missing.", "No evidence.", "The text has a title.", "There is none."]
 )
 def test_a_reason_that_speaks_of_the_text_does_not_go_with_null(reason):

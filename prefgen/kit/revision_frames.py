@@ -49,6 +49,7 @@ _LINE = re.compile(r"\S[^\n]*")
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
 _WORD = re.compile(r"[^\W_]+")
 _NEARLY = 0.7
+_OF_THE_REST = re.compile(r"\b(?:rest|remainder|other|otherwise|else)\b", re.IGNORECASE)
 _AROUND = '"“”`*_>() \t\n'
 
 
@@ -104,14 +105,17 @@ def _remark_below(text: str, old: str) -> bool:
 
 def stands_beside_an_edit(text: str, old: str) -> bool:
     """Whether a text, or what it holds beside its first or last line or paragraph, is nearly the old text and
-    not that itself: then what is said there of the old text is said of the rest of it.
+    not that itself: then what is said there of the old text is said of the rest of it. Marks alone (curly
+    quotes, bullets) make no other text of it, unless the rest is spoken of: then a mark may be the edit.
     """
     text = text.strip()
     paragraphs = _PARAGRAPH_END.split(text)
     parts = [text, text.partition("\n")[2], text.rpartition("\n")[0]]
     parts += ["\n\n".join(part) for part in (paragraphs[1:], paragraphs[:-1], paragraphs[1:-1])]
     bare = [part.strip(_AROUND) for part in parts]
-    return old.strip(_AROUND) not in bare and any(is_nearly(part, old) for part in bare)
+    words = [_WORD.findall(part) for part in bare]
+    is_copy = old.strip(_AROUND) in bare or (_WORD.findall(old) in words and not _OF_THE_REST.search(text))
+    return not is_copy and any(is_nearly(part, old) for part in bare)
 
 
 def _is_new(words: str, old: str) -> bool:

@@ -449,3 +449,33 @@ def test_a_text_is_not_left_alone_where_it_is_the_rest_of_it_that_is(remark, fra
 )
 def test_the_old_text_beside_words_that_it_stays_is_left_alone(frame):
     assert leaves_it_alone(frame.format(OLD), OLD)
+
+
+MARKED = "It lies on the Seine — it’s “old” and large…\n\n- The Louvre\n- The Opera"
+PLAIN = {"’": "'", "“": '"', "”": '"', "…": "...", " — ": ", ", "- ": "* "}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "The text is fine as it is.\n\n{}", "{}\n\nThe text is fine as it is.",
+        "No changes are needed.\n\n{}", "No change is needed: the interval is correct.\n\n{}",
+        "The text does not have this flaw, so I leave it unchanged:\n\n{}",
+    ],
+)  # fmt: skip
+def test_a_copy_with_other_marks_is_the_old_text(frame):
+    copy = MARKED
+    for mark, plain_mark in PLAIN.items():
+        copy = copy.replace(mark, plain_mark)
+    quoted = "\n".join(f"> {line}" for line in MARKED.split("\n"))
+
+    for same in (MARKED, copy, quoted):
+        assert leaves_it_alone(frame.format(same), MARKED)
+    for edited in (copy.replace("old", "young"), copy.replace("Seine", "seine"), copy[:-6]):
+        assert not leaves_it_alone(frame.format(edited), MARKED)
+
+
+def test_a_mark_may_be_the_edit_where_the_rest_is_spoken_of():
+    edited = MARKED.replace("Seine —", "Seine;")
+
+    assert not leaves_it_alone(f"{edited}\n\nThe rest of the text is unchanged.", MARKED)

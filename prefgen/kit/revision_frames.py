@@ -114,7 +114,8 @@ def stands_beside_an_edit(text: str, old: str) -> bool:
     parts += ["\n\n".join(part) for part in (paragraphs[1:], paragraphs[:-1], paragraphs[1:-1])]
     bare = [part.strip(_AROUND) for part in parts]
     words = [_WORD.findall(part) for part in bare]
-    is_copy = old.strip(_AROUND) in bare or (_WORD.findall(old) in words and not _OF_THE_REST.search(text))
+    is_of_rest = len(_OF_THE_REST.findall(text)) > len(_OF_THE_REST.findall(old))
+    is_copy = old.strip(_AROUND) in bare or (_WORD.findall(old) in words and not is_of_rest)
     return not is_copy and any(is_nearly(part, old) for part in bare)
 
 

@@ -26,12 +26,16 @@ _LONGEST_REMARK = 40
 _OF_REVISING = re.compile(
     r"\b(?:revis\w*|rewrit\w*|rewrote|edit(?:ed|s)|changed|corrected|corrections?|fixed|replaced|updated"
     r"|improved|needed changing|changes made|minimal (?:edit|change)s?|rationale|(?:other|further) changes"
-    r"|\d+ words|word count|as (?:requested|asked)|critique|mend(?:ed|s|ing)?|amend\w*|the flaws?|only change"
-    r"|change made|new text|this version)\b"
-    r"|\b(?:the (?:rest|remainder|order|style|length)|everything else|every other word)\b[^.\n]{0,40}"
-    r"\b(?:same|unchanged|kept|left|as (?:it|they) (?:was|were|is|are))\b"
+    r"|\d+ words|word count|as (?:requested|asked)|critique|the flaws?|only change"
+    r"|change made|new text|nothing to a?mend)\b"
+    r"|(?:\A\W*|\(|\bi(?:['’]ve| have)?(?: only| just)? )a?mend(?:ed|s|ing)?\b"
+    r"|\b(?:is|has been) (?:now )?a?mended\b(?! (?:in|by|with|at)\b)"
+    r"|\b(?:the (?:rest|remainder|order|style|length)|everything else|every other word)\b"
+    r"(?:(?!\b(?:can|may|should|must|will)\b)[^.\n]){0,40}"
+    r"\b(?:same|unchanged|kept|left|as (?:it|they) (?:was|were|is|are))(?=\W*(?:\Z|[.!\n]))"
     r"|\A\W*(?:changes?:|reason for\b|✅|[^\n]{1,40}(?:→|->)"
-    r"|(?:the|this) (?:text|reply|response|version) (?:now )?(?:\w+s|is|has)\b)",
+    r"|(?:the|this) (?:text|reply|response|version) (?:now \w+|gives|corrects"
+    r"|\w+s (?:the )?(?:right|correct)\b))",
     re.IGNORECASE,
 )
 _SURE = r"(?:(?:sure|okay|ok|certainly|of course|absolutely)[,!.] )"

@@ -479,3 +479,35 @@ def test_a_mark_may_be_the_edit_where_the_rest_is_spoken_of():
     edited = MARKED.replace("Seine —", "Seine;")
 
     assert not leaves_it_alone(f"{edited}\n\nThe rest of the text is unchanged.", MARKED)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "The rest of the dough can be kept in the fridge.",
+        "Leave the rest of the dough as it is until the oven is hot.",
+        "It was amended in 1970 and 1975.", "The bridge will be mended in May.",
+        "A torn seam can be mended with a simple stitch.", "Use git commit --amend to change the message.",
+        "The text has three stanzas.", "The text is available online.", "The text is best read twice.",
+        "This version needs Android 10 or later.", "The order of the steps is important and should be kept.",
+        "Everything else being the same, the north is colder.",
+    ],
+)  # fmt: skip
+def test_a_last_paragraph_that_an_edit_adds_is_text(added):
+    edited = f"{NEW}\n\n{added}"
+
+    assert revised_text(edited, OLD) == edited
+    assert not speaks_of_the_reply(edited, OLD)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "I have only mended the name.", "The name is now mended.", "The mistake has been mended.",
+        "There is nothing to mend.", "This version gives the right city.", "Amended: the name.",
+        "The text now has the right name.", "The style and length are the same as they were.",
+        "Everything else is left as it was.",
+    ],
+)  # fmt: skip
+def test_a_remark_on_mending_or_on_the_rest_is_no_text(remark):
+    assert speaks_of_the_reply(revised_text(f"{NEW}\n\n{remark}", OLD), OLD)

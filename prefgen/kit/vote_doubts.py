@@ -66,7 +66,9 @@ _FAULT = re.compile(
     rf"|\bnot (?:all|every|each)\b(?: of)?(?: the| these)? {_CRITERION}"
     r"|\b(?:all|every(?:thing)?) (?:\w+ ){0,6}?"
     r"(?:except|excepting|but|save for|apart from|other than)\b(?! also\b)"
-    rf"|\b(?:part(?:ly|ially)|mostly|largely) (?:met|meets?|satisf|fulfil|follow|compl[yi]|adhere|obey)"
+    r"|\b(?:part(?:ly|ially)|mostly|largely) (?:met|meets?|satisf|fulfil|compl[yi]|adhere|obey"
+    r"|followed(?! by\b)|follow(?:s|ing)?"
+    rf" (?:(?:the|this|these|its|all|every|what)|{_CRITERION})\b)"
     r"|\b(?:but|and|while|whereas) the (?:\w+(?:st|nd|rd|th)|last|latter|others?|rest)"
     r"(?: (?:one|item|part)s?)? (?:is|are|was|were|does|do|did|has|have)(?: not|n['’]t)\W*\Z"
     rf"|{_UNFULFILLED}",

@@ -832,6 +832,9 @@ def test_what_is_well_in_part_leaves_a_no_readable(last):
         "The constraint is partially met.",
         "The text only partially follows the instructions.",
         "The text mostly follows the instructions, but it has no question.",
+        "The text largely follows what was asked.",
+        "The constraint is partly followed.",
+        "The text mostly follows instructions.",
         "None of the constraints are met.",
         "It is short. None of the requested items are provided.",
         "The title is missing. The length requirement is met.",
@@ -890,9 +893,11 @@ def test_a_yes_beside_what_is_absent_is_unread(words):
         'The word "bloom" is absent. The only constraint is met.',
         'The word "bloom" is absent. The text does everything that was asked.',
         "Commas are absent from the text, as requested.",
+        "The text largely follows a chronological order. It has three paragraphs, as asked.",
+        "The text mostly follows iambic pentameter, which is allowed.",
     ],
 )
-def test_a_yes_beside_what_is_well_where_it_is_absent_is_read(words):
+def test_a_yes_beside_what_is_absent_or_followed_in_the_main_as_it_may_be_is_read(words):
     assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is True
 
 

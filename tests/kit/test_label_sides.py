@@ -108,6 +108,23 @@ def test_what_may_be_a_verdict_on_either_says_nothing(reasons):
 @pytest.mark.parametrize(
     "reasons",
     [
+        "Text A is correct, and Text B has a sign error.", "Text A gets it right. Text B gets it wrong.",
+        "Text A is correct. Text B forgets the constant.", "Text A got it right, Text B did not.",
+        "Text A is correct: 12. Text B says 14.", "Text B makes a mistake in step 2. Text A is correct.",
+    ],
+)  # fmt: skip
+def test_that_one_text_alone_is_correct_is_a_verdict_where_nothing_is_weighed_against_it(reasons):
+    for reply in (*below(reasons, "B"), *below(exchanged(reasons), "A")):
+        assert_unread(reply)
+    for reply in below(reasons, "A"):
+        assert_read(reply, "A")
+    for reply in below(exchanged(reasons), "B"):
+        assert_read(reply)
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
         "Text A uses headings, making it better organized. Text B is accurate.",
         "Text A uses simple words, making it better suited for beginners. Text B answers, though.",
         "Text A is shorter, which makes it better for a quick read. However, Text B answers all parts.",

@@ -102,9 +102,13 @@ _BLAMES_TEXT = re.compile(
 _CLAUSE_OF_ANOTHER = re.compile(
     r";|, ?+(?!(?:so|not?|this|it)\b)|\b(?=(?:but|because|since|as|while|whereas|although)\b)", re.IGNORECASE
 )
+_NOT_OF_TEXT = r"(?:(?!\b(?:text|response|reply|answer)\b)[^.]){1,80}"
+_REQUEST = r"(?:the|this) (?:request|prompt|user|question|task|conversation)\b"
 _OTHER_MATTER = re.compile(
-    r"the criterion (?:is about|concerns) [^.]{1,80}\b(?:about|concerns) [^.]{1,80}\.?"
-    r"|[^.]{1,80}\b(?:about|concerns) [^.]{1,80}\bthe criterion (?:is about|concerns) [^.]{1,80}\.?",
+    rf"the criterion (?:is about|concerns) {_NOT_OF_TEXT}(?:[,;]|\b(?:and|but|while|whereas)) {_REQUEST}"
+    rf"{_NOT_OF_TEXT}\b(?:about|concerns) [^.]{{1,80}}\.?"
+    rf"|{_REQUEST}{_NOT_OF_TEXT}\b(?:about|concerns) {_NOT_OF_TEXT}\bthe criterion (?:is about|concerns)"
+    r" [^.]{1,80}\.?",
     re.IGNORECASE,
 )
 """The criterion is about one thing, and the request about another."""

@@ -48,6 +48,13 @@ _LINK = r"(?:(?:while|whereas|but|although|though|and|so|however|only|still|then
 _CONCEDES = re.compile(r"\W*(?:while|although|though|even though)\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\W*(?:but|however|yet|still|nevertheless)\b", re.IGNORECASE)
 """How what is conceded begins, and what counts behind it."""
+_MAIN_CLAUSE = re.compile(r", (?=it\b)", re.IGNORECASE)
+_IS_WHAT_COUNTS = re.compile(
+    rf"\b(?:this|that|which) (?:\w+ly )?(?:helps|serves|matters|counts|is {_GOOD}"
+    r"|is (?:\w+ly )?what (?:counts|matters|is needed|was asked|the user))\b",
+    re.IGNORECASE,
+)
+"""What follows a description and makes praise of it."""
 _MAY_LIMIT = re.compile(
     r"n['’]t\b|\b(?:not?|never|nothing|nobody|nowhere|cannot|hardly|barely|seldom|scarcely|but|however|though"
     r"|although|yet|could|should|would|might|claims?|neither(?! text)|nor|second|first|former|latter"
@@ -136,7 +143,7 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
     """Whether reasons behind a label may speak for another one, or against their own: that may be a turn. A
     "but" between a clause on another text and one on its own speaks for neither by itself.
     """
-    clauses = clauses_of(reasons, label, labels)
+    clauses = _weighed(clauses_of(reasons, label, labels), labels)
     is_own = [about == label for about, _ in clauses]
     if "?" in reasons or not clauses or says_tie(reasons):
         return True
@@ -159,13 +166,37 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
     return False
 
 
+def _weighed(clauses: list[tuple[str, str]], labels: Sequence[str]) -> list[tuple[str, str]]:
+    """The clauses, with praise alone where a text is excused: "although it is vague, it is accurate"."""
+    parts = [
+        (about, part)
+        for about, clause in clauses
+        for part in (_MAIN_CLAUSE.split(clause, maxsplit=1) if _CONCEDES.match(clause) else (clause,))
+    ]
+    found: list[tuple[str, str]] = []
+    for about, clause in parts:
+        is_main = bool(found) and found[-1][0] == about and _turns_from(found[-1][1], clause)
+        said = re.sub(rf"\A\W*{_LINK}", "", clause, flags=re.IGNORECASE)
+        is_clear = not (_MAY_LIMIT.search(said) or blames(said) or faults(said, about, labels))
+        is_excused = is_main and not mentions(said, labels) and faults(found[-1][1], about, labels)
+        if is_clear and (is_excused or (is_main and praises(said, about, labels))):
+            found[-1] = (about, "it is good")
+        else:
+            found.append((about, clause))
+    return found
+
+
+def _turns_from(conceded: str, clause: str) -> bool:
+    return _CONCEDES.match(conceded) is not None or _GOES_ON.match(clause) is not None
+
+
 def _is_of(clause: str, label: str, labels: Sequence[str]) -> bool:
     """Whether a clause is about the text of a label by its subject, or goes on about it without a label, and
     is no decision for it.
     """
     subject = rf"\W*{_LINK}(?:the )?(?:{_TEXT}) [\"'(\[]?(?-i:{re.escape(label)})[\"')\]]?(?!\w)"
     is_subject = re.match(subject, clause, re.IGNORECASE) is not None
-    goes_on = not mentions(clause, labels) and not says_better(clause)
+    goes_on = not (mentions(clause, labels) or says_better(clause) or _IS_WHAT_COUNTS.search(clause))
     return (is_subject or goes_on) and not _DECIDES.search(clause)
 
 

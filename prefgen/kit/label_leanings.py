@@ -25,6 +25,11 @@ _ADVERBS = (
 _IS = r"(?:is|was|seems|looks|reads|appears|remains|feels|comes out|ends up)"
 _GOOD = r"(?:better|best|preferable|preferred|superior|stronger|strongest|winner|favou?rite)"
 _FOUND = r"(?:is|was|has been) (?:\w+ly )?(?:judged|deemed|considered|found|rated)(?: to be)?"
+_THE_BETTER_ONE = (
+    rf"(?:the (?:\w+ly )?{_GOOD}\b"
+    rf"|(?:\w+ly )?{_GOOD}(?=\W*\Z|[.;:]|,? (?:overall|because|since|as|than)\b))"
+)
+"""What a text is made or found: "better organized" and "better for a beginner" are praise of one quality."""
 _BAD = r"(?:unacceptable|unusable|worse|worst|inferior|weaker|weakest|poorer|poorest|loser)"
 _WINS = (
     r"(?:wins|(?:deserves (?:the|to)|should|ought to) win|beats|outperforms|surpasses"
@@ -36,7 +41,7 @@ _SERVES = (
 )
 _TURNS = (
     r"\b(?:no|not|any|little|but|while|whereas|though|although|however|than|unlike|compared|nor|first|second"
-    r"|former|latter|other)"
+    r"|former|latter|other|nothing|none|nobody)"
 )
 """Behind it a sentence may be about another text, or deny what it says."""
 _PREFER = (
@@ -60,10 +65,16 @@ _UNLESS_ILL = (
     rf"(?! (?:\w+ )?(?:fails?|lacks?|misses|violates?|breaks?|ignores?|contains|has|is (?:\w+ )?{ILL})\b)"
 )
 _WELL = r"(?:helpful|accurate|correct|useful|harmless|safe|honest|truthful|ethical)"
-_COMPARED = {"milder": "better", "harsher": "worse"}
+_COMPARED = {"milder": "better", "harsher": "worse", "correct": "right"}
 """What a comparison of one quality says of a text, where its sentence says nothing else."""
 _CONCEDES = re.compile(r"\A\W*(?:while|although|though|even (?:if|though)|despite)\b|\bbut\b", re.IGNORECASE)
 """A sentence that weighs a comparison against something else."""
+_WEIGHS = re.compile(
+    r"\b(?:but|however|yet|although|though|while|whereas|both|too|also|still|more|better|less|fewer|\w+er)\b",
+    re.IGNORECASE,
+)
+_CORRECT = re.compile(r"\b(?:right|correct(?:ly)?|accurate)\b", re.IGNORECASE)
+"""Where none of the first stands, and one of these alone, it is no concession that a text is correct."""
 _OTHER_WAYS = (
     r"\b(?<!each )(?:(?:the|my) )?(?:first|second|former|latter|other|1st|2nd)"
     r"(?: (?:one|text|response|answer|assistant|reply))?\b"
@@ -120,12 +131,16 @@ def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
     forms = _forms(tuple(labels))
     named = re.compile(_named(labels))
     found = Leanings()
-    for text in sentences:
+    texts = list(sentences)
+    is_weighed = any(_WEIGHS.search(text) for text in texts) or len(_CORRECT.findall(" ".join(texts))) > 1
+    for text in texts:
         for sentence in _SENTENCES.split(plain(text)):
             if not sentence or _ASKS_WHICH.search(sentence):
                 continue
             is_scored = _HAS_SCORES.search(sentence) or _counts_nothing_else(sentence, labels)
             passed_over = set[str]() if is_scored else {"score"}
+            if is_weighed:
+                passed_over.add("correct")
             if _CONCEDES.search(sentence):
                 passed_over.update(_COMPARED)
             for kind, form in forms if named.search(sentence) else ():
@@ -194,9 +209,9 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"(?:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){behind}",
-        rf"(?:\b(?:makes?|making|gives?|puts?|{no}(?:find|consider)) ){label} (?:the )?"
-        rf"(?:{_GOOD}|ahead|edge)\b",
-        rf"\A{not_named}{named}{not_named}\bmak(?:ing|es) it (?:the )?(?:\w+ly )?{_GOOD}\b",
+        rf"(?:\b(?:gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
+        rf"(?:\b(?:makes?|making|(?:i|we) (?:personally )?(?:find|consider)) ){label} {_THE_BETTER_ONE}",
+        rf"\A{not_named}{named}{not_named}\bmak(?:ing|es) it {_THE_BETTER_ONE}",
         rf"{text} (?:\w+ly )?(?:better|more \w+ly) (?!(?:than|and|or|but)\b)\w+s\b",
         rf"{subject} {_ADVERBS}{_SERVES} {of_it}(?:better|more \w+ly)"
         r"(?=[.,;:!]|\Z| than\b| overall\b| here\b)",
@@ -237,6 +252,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"(?:\bonly )(?:the )?{label} [^,;.]{{0,20}}\b(?:right|correct)\b",
         rf"{first}答对",
     ]
+    correct = [rf"{first} (?:is|was|gets it|got it) (?:right|correct)\b(?=[.,;:]|$)"]
     wrong = [rf"{first} (?:is|was) (?:wrong|incorrect)\b(?=[.,;:]|$| and\b)", rf"{first}答错"]
     score = [
         rf"{first} ?(?:scores|scored|gets|got|receives|received|[:：=(])?"
@@ -250,6 +266,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
             ("harsher", harsher),
             ("milder", milder),
             ("right", right),
+            ("correct", correct),
             ("wrong", wrong),
             ("score", score),
         )

@@ -87,7 +87,7 @@ _MAY_LIMIT = re.compile(
 """Behind "met": then it may be so in part. "Met by not naming a price" limits nothing."""
 _GOES_ON = re.compile(r" (?:is|are|was|were|has|have)(?:n['’]t)?\b", re.IGNORECASE)
 """Behind the verb: it was that of a clause within the subject ("the rule that all are met is violated")."""
-_IS_NAME = re.compile(r" ?[:=] ?(?:true|false|yes|no|null)\b(?! \w)", re.IGNORECASE)
+_IS_NAME = re.compile(r" ?[:=] ?(?:(?P<yes>true|yes)|(?P<no>false|no)|null)\b(?! \w)", re.IGNORECASE)
 """Behind the verb: it is but the name of the value that follows ("met: false")."""
 _OF_NONE = re.compile(r" (?:neither|none|nothing)\b", re.IGNORECASE)
 _DONE = re.compile(r"\w+ed|met", re.IGNORECASE)
@@ -153,8 +153,9 @@ def _said(form: re.Pattern[str], clause: str) -> frozenset[bool]:
     if match is None:
         return frozenset()
     before, rest = match["before"], clause[match.end() :]
-    if _IS_NAME.match(rest):
-        return frozenset()
+    if value := _IS_NAME.match(rest):
+        is_good_name = (match["meets"] is not None) != (_NEGATES.search(before) is not None)
+        return frozenset({(value["yes"] is not None) == is_good_name} if value["yes"] or value["no"] else ())
     of_criterion = match["subject"] is not None and _IS_SO.search(before) is not None
     if _NOT_ONLY.search(before):
         return frozenset()

@@ -53,6 +53,14 @@ _GIVEN_NUMBER = re.compile(
     re.IGNORECASE,
 )
 """A number of which somebody says that it is the rating."""
+_CONCLUDED_NUMBER = re.compile(
+    r"\b(?:(?:(?:final|my|right|overall|fair|proper) )+(?:rating|score|grade)"
+    r"(?: (?:for|of) (?:this|the) (?:text|response|reply|answer))? (?:is|would be)"
+    r"|i(?: would|'d)(?: rather)? (?:say|go with|settle for)|(?:it|this|text) should (?:only )?get|it is an?)"
+    rf" (?:an? )?{_AT_ONCE}(?=\W*(?:\n|\Z)|[.;!](?:\s|\Z))",
+    re.IGNORECASE,
+)
+"""The same at the end of a sentence, by words that elsewhere may count something."""
 _SUM_AT_END = re.compile(
     r"(?:\A|(?<=[.!?\n]))\s?(?:(?:so|thus|therefore|hence|overall|in total),? )?"
     r"(?P<sum>(?:[01] ?\+ ?){2,}[01] ?= ?|(?:the )?(?:sum|points)(?: of the points| awarded)?(?: is|:| =) ?"
@@ -61,6 +69,7 @@ _SUM_AT_END = re.compile(
     re.IGNORECASE,
 )
 """A last sentence that is nothing but a sum of points."""
+_RATINGS = (_GIVEN_NUMBER, _CONCLUDED_NUMBER, _SUM_AT_END)
 _ANOTHER = re.compile(
     r"[★☆]|(?:\A|[\s:=])\d{1,3} ?%\W*(?:\n|\Z)"
     rf"|(?<!\w)(?:{_WORD}) (?:out of (?:\d|{_WORD})\b{_NOT_COUNTED}|stars?\b)"
@@ -224,7 +233,7 @@ def opens_otherwise(preamble: str, scale: Scale) -> bool:
 
 def gives_other_rating(text: str, value: float | None, scale: Scale) -> bool:
     """Whether a text says of a number that is not `value` that it is the rating, or ends in it as a sum."""
-    return any(_has_number(words, text, value, scale) for words in (_GIVEN_NUMBER, _SUM_AT_END))
+    return any(_has_number(words, text, value, scale) for words in _RATINGS)
 
 
 def has_other_scale(text: str, scale: Scale, rating: float | None = None) -> bool:

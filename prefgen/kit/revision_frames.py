@@ -26,12 +26,16 @@ _LONGEST_REMARK = 40
 _OF_REVISING = re.compile(
     r"\b(?:revis\w*|rewrit\w*|rewrote|edit(?:ed|s)|changed|corrected|corrections?|fixed|replaced|updated"
     r"|improved|needed changing|changes made|minimal (?:edit|change)s?|rationale|(?:other|further) changes"
-    r"|\d+ words|word count|as (?:requested|asked)|critique|mend(?:ed|s|ing)?|amend\w*|the flaws?|only change"
-    r"|change made|new text|this version)\b"
-    r"|\b(?:the (?:rest|remainder|order|style|length)|everything else|every other word)\b[^.\n]{0,40}"
-    r"\b(?:same|unchanged|kept|left|as (?:it|they) (?:was|were|is|are))\b"
+    r"|\d+ words|word count|as (?:requested|asked)|critique|the flaws?|only change"
+    r"|change made|new text|nothing to a?mend)\b"
+    r"|(?:\A\W*|\(|\bi(?:['’]ve| have)?(?: only| just)? )a?mend(?:ed|s|ing)?\b"
+    r"|\b(?:is|has been) (?:now )?a?mended\b(?! (?:in|by|with|at)\b)"
+    r"|\b(?:the (?:rest|remainder|order|style|length)|everything else|every other word)\b"
+    r"(?:(?!\b(?:can|may|should|must|will)\b)[^.\n]){0,40}"
+    r"\b(?:same|unchanged|kept|left|as (?:it|they) (?:was|were|is|are))(?=\W*(?:\Z|[.!\n]))"
     r"|\A\W*(?:changes?:|reason for\b|✅|[^\n]{1,40}(?:→|->)"
-    r"|(?:the|this) (?:text|reply|response|version) (?:now )?(?:\w+s|is|has)\b)",
+    r"|(?:the|this) (?:text|reply|response|version) (?:now \w+|gives|corrects"
+    r"|\w+s (?:the )?(?:right|correct)\b))",
     re.IGNORECASE,
 )
 _SURE = r"(?:(?:sure|okay|ok|certainly|of course|absolutely)[,!.] )"
@@ -49,6 +53,7 @@ _LINE = re.compile(r"\S[^\n]*")
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
 _WORD = re.compile(r"[^\W_]+")
 _NEARLY = 0.7
+_OF_THE_REST = re.compile(r"\b(?:rest|remainder|other|otherwise|else)\b", re.IGNORECASE)
 _AROUND = '"“”`*_>() \t\n'
 
 
@@ -104,14 +109,18 @@ def _remark_below(text: str, old: str) -> bool:
 
 def stands_beside_an_edit(text: str, old: str) -> bool:
     """Whether a text, or what it holds beside its first or last line or paragraph, is nearly the old text and
-    not that itself: then what is said there of the old text is said of the rest of it.
+    not that itself: then what is said there of the old text is said of the rest of it. Marks alone (curly
+    quotes, bullets) make no other text of it, unless the rest is spoken of: then a mark may be the edit.
     """
     text = text.strip()
     paragraphs = _PARAGRAPH_END.split(text)
     parts = [text, text.partition("\n")[2], text.rpartition("\n")[0]]
     parts += ["\n\n".join(part) for part in (paragraphs[1:], paragraphs[:-1], paragraphs[1:-1])]
     bare = [part.strip(_AROUND) for part in parts]
-    return old.strip(_AROUND) not in bare and any(is_nearly(part, old) for part in bare)
+    words = [_WORD.findall(part) for part in bare]
+    is_of_rest = len(_OF_THE_REST.findall(text)) > len(_OF_THE_REST.findall(old))
+    is_copy = old.strip(_AROUND) in bare or (_WORD.findall(old) in words and not is_of_rest)
+    return not is_copy and any(is_nearly(part, old) for part in bare)
 
 
 def _is_new(words: str, old: str) -> bool:

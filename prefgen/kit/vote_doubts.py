@@ -52,8 +52,8 @@ _FAULT = re.compile(
     r"|contradicts)"
     r"(?! to (?:break|violate|contradict|breach|miss|lack|err)\b)|exceeds(?! (?:\w+ )?expectations)"
     r"|breaks (?:\w+ ){0,3}(?:rule|constraint|instruction|requirement|limit)s?|deviates from|falls short)\b"
-    r"|\b(?:is|are|was|were|been) (?:\w+ly |also |thus )?(?:missing|exceeded|incomplete|wrong"
-    r"|omitted|skipped|left out|lacking"
+    r"|\b(?:is|are|was|were|been) (?:\w+ly |also |thus )?(?:missing|(?P<absent>absent)|exceeded|incomplete"
+    r"|wrong|omitted|skipped|left out|lacking"
     r"|incorrect|too (?:long|short|many|few))\b"
     r"|\bonly (?:one|two|three|four|five|six|seven|eight|nine|ten|\d+) of (?:the )?(?:\w+|\d+)\b"
     r"|\b(?:is|are|was|were) (?:also |only )?(?:an?|one|two|three|\d+|some|several|clear|minor)(?: \w+)?"
@@ -66,12 +66,16 @@ _FAULT = re.compile(
     rf"|\bnot (?:all|every|each)\b(?: of)?(?: the| these)? {_CRITERION}"
     r"|\b(?:all|every(?:thing)?) (?:\w+ ){0,6}?"
     r"(?:except|excepting|but|save for|apart from|other than)\b(?! also\b)"
-    rf"|\b(?:part(?:ly|ially)|mostly|largely) (?:met|meets?|satisf|fulfil|follow|compl[yi]|adhere|obey)"
+    r"|\b(?:part(?:ly|ially)|mostly|largely) (?:met|meets?|satisf|fulfil|compl[yi]|adhere|obey"
+    r"|followed(?! by\b)|follow(?:s|ing)?"
+    rf" (?:(?:the|this|these|its|all|every|what)|{_CRITERION})\b)"
     r"|\b(?:but|and|while|whereas) the (?:\w+(?:st|nd|rd|th)|last|latter|others?|rest)"
     r"(?: (?:one|item|part)s?)? (?:is|are|was|were|does|do|did|has|have)(?: not|n['’]t)\W*\Z"
     rf"|{_UNFULFILLED}",
     re.IGNORECASE,
 )
+_UNWANTED = re.compile(r"\b(?:forbidden|banned|prohibited|unwanted)\b", re.IGNORECASE)
+"""What is well where it is absent. Where all is met behind it, that is anything."""
 _CROSS = re.compile(
     r"[❌✗✘✖✕☒☓🚫⛔❎👎⚠🔴🟥🛑❗]|(?<![\w)])[ \t]?×(?![ \t]?[\w(])|(?m:^[ \t]*(?:[-*•] ?)?× )"
 )
@@ -97,6 +101,8 @@ _ALL_IS_MET = re.compile(
     r"|(?:the )?(?:text|response|answer|reply|it) (?:\w+ly )?(?:follows|meets|satisfies|fulfill?s|respects)"
     rf" (?:all|every|each)(?: of)?(?: the| these)? {_CRITERION}"
     r"|everything(?: that (?:is|was) asked(?: for)?)? is (?:met|done|satisfied|followed)"
+    rf"|the (?:only|single|sole) {_CRITERION} (?:is|was) (?:\w+ly )?(?:met|satisfied|fulfill?ed|followed)"
+    r"|the (?:text|response|answer|reply) does everything that (?:is|was) asked(?: for)?"
     rf"|(?:nothing|no {_CRITERION}|none of the {_CRITERION}) (?:is|are|was|were) violated"
     r"|(?:there (?:is|are|were) )?no violations?(?: (?:is|are|was|were))?(?: found)?)\W*",
     re.IGNORECASE,
@@ -125,6 +131,7 @@ def names_fault(text: str) -> bool:
     forms = (_CROSS, _COUNTS_FAILED, _FOLLOWS_NOT, _NONE_MET)
     if any(form.search(bare) for form in forms) or has_failed_item(bare):
         return True
+    is_all_met = _ends_on_all_met(bare)
     start = 0
     for end in [*(match.start() for match in _CLAUSE_END.finditer(bare)), len(bare)]:
         clause = bare[start:end]
@@ -132,14 +139,16 @@ def names_fault(text: str) -> bool:
             return True
         denied_from = 0
         for fault in _FAULT.finditer(clause):
-            if heads_nothing(bare, start + fault.end()) or is_excused(bare, start + fault.end()):
+            end_of_fault = start + fault.end()
+            is_wanted = fault["absent"] and (is_all_met or _UNWANTED.search(clause))
+            if is_wanted or heads_nothing(bare, end_of_fault) or is_excused(bare, end_of_fault):
                 continue
             denial = _DENIED.match(clause, denied_from, fault.end())
             denied_from = denial.end() if denial else denied_from
             if (
                 not denied_from
                 or _OTHER_SUBJECT.search(clause, denied_from, fault.start())
-                or _EXCEPTION.match(bare, start + fault.end())
+                or _EXCEPTION.match(bare, end_of_fault)
             ):
                 return True
             denied_from = fault.end()
@@ -158,10 +167,13 @@ def says_all_is_well(text: str) -> bool:
         return True
     leanings = leanings_of(bare)
     if "ill" in leanings:  # what "no comma is used" says of its constraint, the last sentence tells
-        last = _SENTENCE_END.split(bare.strip())[-1]
-        return _ALL_IS_MET.fullmatch(last) is not None
+        return _ends_on_all_met(bare)
     asks = any(asks_for_fault(match[0]) for match in _QUESTION.finditer(bare))
     return "all well" in leanings or asks
+
+
+def _ends_on_all_met(text: str) -> bool:
+    return _ALL_IS_MET.fullmatch(_SENTENCE_END.split(text.strip())[-1]) is not None
 
 
 def asks_otherwise(text: str) -> bool:

@@ -36,12 +36,15 @@ _BOX = re.compile(r"\W{0,3}\[(?P<tick>[ xX✓✔])\](?=\W|\Z)")
 _YES_OR_NO = re.compile(r"\W*(?:yes|no)\W*", re.IGNORECASE)
 _OF_A_TEXT = re.compile(r"\W*(?:answer|response|reply|a)\W*", re.IGNORECASE)
 """What a text answers is no check of it."""
+_SAME_CLAUSE = r"(?:(?!\b(?:and|but|while|whereas|though|although)\b)(?:[^.!?;:,\n–—-]|\b-\b))"
 _EXCUSED = re.compile(
-    r"[^.!?;\n]{0,100}(?:\b(?:as|like|which is (?:exactly )?what) (?:(?:it )?(?:was|were|is|has been) )?"
+    rf"{_SAME_CLAUSE}{{0,60}}(?:,(?: \w+ly| just)?)?"
+    r"\s*\b(?:as|like|which is (?:exactly )?what) (?:(?:it )?(?:was|were|is|has been) )?"
     r"(?:asked|requested|required|instructed|demanded|wanted|desired|it should)\b"
-    r"|(?:[.,:→]|[ \t][-–—])[ \t]*(?:(?:(?:so|and|thus|hence|therefore|which|it|this|that|is)\b[ \t]+)*"
+    rf"|{_SAME_CLAUSE}{{0,40}}[.,:→][ \t]*(?:(?:(?:so|and|thus|hence|therefore|which|it|this|that|is|the"
+    r"|constraint|requirement|item)\b[ \t]+)*"
     r"(?:met|satisfied|fulfill?ed|respected|(?:meets|satisfies|fulfill?s|respects) (?:the|this) \w+)"
-    r"(?=\W*\Z|[ \t]*[.,;!)\n])|[✓✔✅]))",
+    r"(?=\W*\Z|[ \t]*[.,;!)\n])|[✓✔✅])",
     re.IGNORECASE,
 )
 """Behind a lack: it was asked for, or what asks for it is met thereby."""

@@ -832,6 +832,9 @@ def test_what_is_well_in_part_leaves_a_no_readable(last):
         "The constraint is partially met.",
         "The text only partially follows the instructions.",
         "The text mostly follows the instructions, but it has no question.",
+        "The text largely follows what was asked.",
+        "The constraint is partly followed.",
+        "The text mostly follows instructions.",
         "None of the constraints are met.",
         "It is short. None of the requested items are provided.",
         "The title is missing. The length requirement is met.",
@@ -861,6 +864,59 @@ def test_a_yes_beside_what_is_met_in_part_or_not_at_all_is_unread(words):
 )
 def test_a_yes_beside_what_is_absent_as_asked_is_read(words):
     assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The title is absent.",
+        "The required keyword is absent.",
+        "The required P.S. is absent.",
+        "A greeting is absent, though the request asks for one.",
+        'The keyword "rain" is absent, although it was required.',
+        "The second part of the answer is absent.",
+        "A conclusion is completely absent.",
+        "The title is absent. The length requirement is met.",
+    ],
+)
+def test_a_yes_beside_what_is_absent_is_unread(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is None
+    assert _vote_or_none(f"{words}\n\nFinal judgment: no") is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Commas are absent, so this constraint is met.",
+        "Commas are absent. The requirement is met.",
+        '2. The word "water" is absent. Met.',
+        'The word "bloom" is absent. The only constraint is met.',
+        'The word "bloom" is absent. The text does everything that was asked.',
+        "Commas are absent from the text, as requested.",
+        "The text largely follows a chronological order. It has three paragraphs, as asked.",
+        "The text mostly follows iambic pentameter, which is allowed.",
+    ],
+)
+def test_a_yes_beside_what_is_absent_or_followed_in_the_main_as_it_may_be_is_read(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The title is missing, bullet points: satisfied.",
+        "The title is missing, word limit: respected.",
+        "- Title: the title is missing, length: ✅",
+        "The greeting is missing - closing line: met.",
+        "The word limit is exceeded, but the title: met",
+        "The text is too long, title: met.",
+        "The title is missing, and the tips are numbered, as requested.",
+        "The title is missing and the tips are numbered as requested.",
+    ],
+)
+def test_a_lack_is_not_excused_by_the_next_item(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is None
+    assert _vote_or_none(f"{words}\n\nFinal judgment: no") is False
 
 
 def test_a_refusal_that_is_quoted_is_not_the_judges_own():

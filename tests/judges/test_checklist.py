@@ -316,6 +316,14 @@ def test_what_is_quoted_or_asked_for_is_no_reason_against_a_check(reason, met):
 
 
 @pytest.mark.parametrize(
+    "reason", ["The greeting is missing - closing: met.", "The text lacks a title, length: met."]
+)
+def test_a_lack_is_not_excused_by_the_next_item_of_its_line(reason):
+    assert read_one(reason, True) == "unread"
+    assert read_one(reason, False) is False
+
+
+@pytest.mark.parametrize(
     "reason", ["The title is missing.", "Missing.", "No evidence.", "The text has a title.", "There is none."]
 )
 def test_a_reason_that_speaks_of_the_text_does_not_go_with_null(reason):
@@ -460,3 +468,44 @@ def test_each_reason_of_the_table_goes_with_what_it_says(reason, goes_with):
 def test_what_is_met_in_part_goes_with_not_met_alone(reason):
     assert read_one(reason, False) is False
     assert read_one(reason, True) == "unread"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The criterion is about honesty, and the text lies about the price.",
+        "The criterion concerns sources; the text says nothing about sources.",
+        "The criterion is about tone and the text is rude about the user.",
+        "The criterion concerns the ending, and what the text says concerns the start.",
+        "The text is vague about the dose, and the criterion is about the dose.",
+        "The request is vague, and what the text says about it is what the criterion is about.",
+    ],
+)
+def test_what_the_text_is_about_does_not_go_with_null(reason):
+    assert read_one(reason, None) == "unread"
+    assert read_one(reason, False) is False
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The criterion concerns minors, and the request concerns adults.",
+        "The criterion is about code, while the user asks about a poem.",
+        "The request is about dogs, and the criterion is about cats.",
+    ],
+)
+def test_what_the_request_is_about_goes_with_null(reason):
+    assert read_one(reason, None) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "met"),
+    [
+        ("Criterion met: no.", False), ("Criterion met: yes.", True), ("Present: no.", False),
+        ("Followed: no, the limit is exceeded.", False), ("Satisfied: no (no title)", False),
+        ("Absent: no.", True), ("Criterion not met: true", False), ("Violated: no", True),
+    ],
+)  # fmt: skip
+def test_the_value_behind_a_name_is_what_a_reason_says(reason, met):
+    assert read_one(reason, met) is met
+    assert read_one(reason, not met) == read_one(reason, None) == "unread"

@@ -5,6 +5,7 @@ praise of another one or a decision for it. (prefgen/kit/label_first.py)
 import pytest
 
 from tests.kit.test_label_reasons import FIRST, assert_read, assert_unread
+from tests.kit.test_whose_verdict import exchanged
 
 
 @pytest.mark.parametrize("form", FIRST)
@@ -132,3 +133,59 @@ def test_a_turn_behind_another_text_may_be_one_against_its_own(form, reasons):
 )  # fmt: skip
 def test_a_turn_behind_a_fault_of_the_other_text_is_read(form, reasons):
     assert_read(form.format(reasons))
+
+
+@pytest.mark.parametrize("form", FIRST)
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Although Text B is vague, it is accurate. Text A invents a quote.",
+        "Although Text B is less detailed, it follows the format. Text A ignores the format.",
+        "Text B is not perfect, but it covers both parts. Text A covers one.",
+        "Text B is a bit long, but it is more accurate than Text A.",
+        "Though Text B lacks sources, it is correct. Text A is wrong.",
+        "Text B has a typo, but it answers the question, while Text A does not.",
+        "Text B is too long. However, it names each river. Text A names one.",
+    ],
+)
+def test_a_fault_that_is_conceded_of_a_text_speaks_for_it(form, reasons):
+    assert_read(form.format(reasons))
+    assert_read(exchanged(form).format(exchanged(reasons)), "A")
+    assert_unread(form.format(exchanged(reasons)))
+    assert_unread(exchanged(form).format(reasons))
+
+
+@pytest.mark.parametrize("form", FIRST)
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Although Text B is accurate, it rambles. Text A is on topic.",
+        "Although Text B is vague, it is clear that A is the weaker one.",
+        "Text B is not perfect, but it is worse on style. Text A covers one.",
+        "Text B is too long, but it could be cut. Text A is short.",
+    ],
+)
+def test_what_may_count_against_a_text_behind_a_concession_leaves_it_unread(form, reasons):
+    assert_unread(form.format(reasons))
+
+
+@pytest.mark.parametrize("form", FIRST)
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Text A stays on topic. That is what counts here. Text B drifts off.",
+        "Text A offers a full plan. This helps the user most. Text B only lists ideas.",
+        "Text B offers ideas. Text A offers a full plan. This is what the user needs.",
+    ],
+)
+def test_a_sentence_that_makes_praise_of_the_one_before_it_turns_a_label(form, reasons):
+    assert_unread(form.format(reasons))
+    assert_unread(exchanged(form).format(exchanged(reasons)))
+
+
+@pytest.mark.parametrize("form", FIRST)
+def test_a_sentence_that_makes_a_fault_of_the_one_before_it_turns_none(form):
+    reasons = "Text A uses jargon. This makes it hard to read. Text B is plain."
+
+    assert_read(form.format(reasons))
+    assert_read(exchanged(form).format(exchanged(reasons)), "A")

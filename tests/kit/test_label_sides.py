@@ -105,6 +105,64 @@ def test_what_may_be_a_verdict_on_either_says_nothing(reasons):
         assert_read(reply, "A")
 
 
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Text A is correct, and Text B has a sign error.", "Text A gets it right. Text B gets it wrong.",
+        "Text A is correct. Text B forgets the constant.", "Text A got it right, Text B did not.",
+        "Text A is correct: 12. Text B says 14.", "Text B makes a mistake in step 2. Text A is correct.",
+    ],
+)  # fmt: skip
+def test_that_one_text_alone_is_correct_is_a_verdict_where_nothing_is_weighed_against_it(reasons):
+    for reply in (*below(reasons, "B"), *below(exchanged(reasons), "A")):
+        assert_unread(reply)
+    for reply in below(reasons, "A"):
+        assert_read(reply, "A")
+    for reply in below(exchanged(reasons), "B"):
+        assert_read(reply)
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Text A uses headings, making it better organized. Text B is accurate.",
+        "Text A uses simple words, making it better suited for beginners. Text B answers, though.",
+        "Text A is shorter, which makes it better for a quick read. However, Text B answers all parts.",
+        "Text A is well formatted, making it better looking. Text B has the right content.",
+        "Text A has more examples, which makes it better for beginners, but Text B is correct.",
+        "The headings make Text A better organized. Text B is accurate.",
+        "I find Text A better written. Text B has the right content.",
+        "Nothing in Text A makes it the better choice. Text B is on point.",
+    ],
+)  # fmt: skip
+def test_what_makes_a_text_better_in_one_quality_is_no_verdict(reasons):
+    assert_read_in_both_directions(reasons)
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Some may consider Text A better because it is longer. Text B is on point.",
+        "A beginner might find Text A better. The user is an expert, though, and Text B fits.",
+        "Some would find Text A better for its tone. Text B is accurate.",
+        "I wouldn't necessarily find Text A better for being longer. Text B is on point.",
+        "I can't really consider Text A better. Text B is on point.",
+        "It is easy to find Text A better at first glance. Text B is accurate.",
+        "Fans of the genre consider Text A the best. Text B keeps the format.",
+        "I hardly find Text A better. Text B names the river.",
+    ],
+)
+def test_what_somebody_else_finds_better_is_no_verdict(reasons):
+    assert_read_in_both_directions(reasons)
+
+
+def assert_read_in_both_directions(reasons):
+    for reply in below(reasons, "B"):
+        assert_read(reply)
+    for reply in below(exchanged(reasons), "A"):
+        assert_read(reply, "A")
+
+
 WINS_AND_LOSES = [
     ("explains each step clearly", "skips the second step"), ("gives the correct date",
     "gives the wrong date"),

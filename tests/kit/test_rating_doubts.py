@@ -259,3 +259,35 @@ def test_a_sum_of_points_at_the_end_of_the_reasons_is_their_rating(form):
 )  # fmt: skip
 def test_a_number_within_the_last_sentence_is_no_sum(said):
     assert rating_of(json.dumps({"rationale": said, "rating": 4})) == 4
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Therefore, my final rating for this text is {}.", "Taking this together, the right rating is {}.",
+        "After reading it once more, I would say {}.", "Overall I would go with {}.",
+        "I think that this text should get {}.", "Because it misses half of what was asked, it is a {}.",
+        "After all this I'd rather settle for a {}",
+    ],
+)  # fmt: skip
+def test_a_rating_at_the_end_of_a_long_sentence_is_one(said):
+    for number in ("2", "5"):
+        reason = f"The text is vague. {said.format(number)}"
+        replies = (
+            f"Rating: 5\n\nRationale: {reason}",
+            f"{reason}\n\nRating: 5",
+            json.dumps({"rationale": reason, "rating": 5}),
+        )
+        for reply in replies:
+            assert rating_of(reply) == (5 if number == "5" else None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I would say 2 of its tips are new.", "Adding the two numbers you should get 2.",
+        "I would go with 3 examples.", "The result would be 2.", "It is a 2 hour walk.",
+    ],
+)  # fmt: skip
+def test_a_number_by_such_words_that_counts_something_is_none(said):
+    assert rating_of(json.dumps({"rationale": f"The text is on topic. {said}", "rating": 5})) == 5

@@ -449,3 +449,65 @@ def test_a_text_is_not_left_alone_where_it_is_the_rest_of_it_that_is(remark, fra
 )
 def test_the_old_text_beside_words_that_it_stays_is_left_alone(frame):
     assert leaves_it_alone(frame.format(OLD), OLD)
+
+
+MARKED = "It lies on the Seine — it’s “old” and large…\n\n- The Louvre\n- The Opera\n- Rest"
+PLAIN = {"’": "'", "“": '"', "”": '"', "…": "...", " — ": ", ", "- ": "* "}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "The text is fine as it is.\n\n{}", "{}\n\nThe text is fine as it is.",
+        "No changes are needed.\n\n{}", "No change is needed: the interval is correct.\n\n{}",
+        "The text does not have this flaw, so I leave it unchanged:\n\n{}",
+    ],
+)  # fmt: skip
+def test_a_copy_with_other_marks_is_the_old_text(frame):
+    copy = MARKED
+    for mark, plain_mark in PLAIN.items():
+        copy = copy.replace(mark, plain_mark)
+    quoted = "\n".join(f"> {line}" for line in MARKED.split("\n"))
+
+    for same in (MARKED, copy, quoted):
+        assert leaves_it_alone(frame.format(same), MARKED)
+    for edited in (copy.replace("old", "young"), copy.replace("Seine", "seine"), copy[:-12]):
+        assert not leaves_it_alone(frame.format(edited), MARKED)
+
+
+def test_a_mark_may_be_the_edit_where_the_rest_is_spoken_of():
+    edited = MARKED.replace("Seine —", "Seine;")
+
+    assert not leaves_it_alone(f"{edited}\n\nThe rest of the text is unchanged.", MARKED)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "The rest of the dough can be kept in the fridge.",
+        "Leave the rest of the dough as it is until the oven is hot.",
+        "It was amended in 1970 and 1975.", "The bridge will be mended in May.",
+        "A torn seam can be mended with a simple stitch.", "Use git commit --amend to change the message.",
+        "The text has three stanzas.", "The text is available online.", "The text is best read twice.",
+        "This version needs Android 10 or later.", "The order of the steps is important and should be kept.",
+        "Everything else being the same, the north is colder.",
+    ],
+)  # fmt: skip
+def test_a_last_paragraph_that_an_edit_adds_is_text(added):
+    edited = f"{NEW}\n\n{added}"
+
+    assert revised_text(edited, OLD) == edited
+    assert not speaks_of_the_reply(edited, OLD)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "I have only mended the name.", "The name is now mended.", "The mistake has been mended.",
+        "There is nothing to mend.", "This version gives the right city.", "Amended: the name.",
+        "The text now has the right name.", "The style and length are the same as they were.",
+        "Everything else is left as it was.",
+    ],
+)  # fmt: skip
+def test_a_remark_on_mending_or_on_the_rest_is_no_text(remark):
+    assert speaks_of_the_reply(revised_text(f"{NEW}\n\n{remark}", OLD), OLD)

@@ -22,7 +22,7 @@ from prefgen.dataset.pair import (
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.dataset.proven_set import PairRows
 from prefgen.errors import RecipeError, did_you_mean
-from prefgen.publish.export_files import refusing_others, write_csv, write_jsonl, write_parquet
+from prefgen.publish.export_files import refuse_others, write_csv, write_jsonl, write_parquet
 from prefgen.publish.redaction import harm_lineage
 from prefgen.publish.template_calls import with_mapped_arguments
 from prefgen.storage.atomic_write import atomic_write
@@ -296,12 +296,13 @@ def export(
         raise RecipeError(f"{str(path)!r} cannot be written: its name must end in {', '.join(writers)}")
     if path.suffix == ".csv" and form in NOT_AS_CSV:
         raise RecipeError(f"{form} is read from .jsonl or .parquet: in a .csv its lists would be text")
+    refuse_others(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as part:
         written: Iterator[Row] = _telling(EXPORT_FORMS[form](rows), say)
         if form in FOR_TEMPLATES and path.suffix != ".parquet":  # whose columns have one schema
             written = map(with_mapped_arguments, written)
-        count = writers[path.suffix](refusing_others(written, path), part)
+        count = writers[path.suffix](written, part)
         if not count:
             left_out = f"; {bad_rows.sentence()}" if bad_rows and bad_rows.rows else ""
             raise RecipeError(f"there is no pair to export{left_out}")

@@ -59,28 +59,30 @@ def write_parquet(rows: Iterator[Row], path: Path) -> int:
     return table.num_rows
 
 
-def refusing_others(rows: Iterator[Row], path: Path) -> Iterator[Row]:
-    """The rows. Raises RecipeError before the first of them where `path` holds rows of another kind: what an
-    earlier export wrote may be replaced, and nothing else.
+SIDES = frozenset(("chosen", "rejected", "completion", "completions", "messages", "conversations", "context"))
+WRITTEN_COLUMNS = SIDES | {
+    "prompt", "prompt_id", "score_chosen", "score_rejected", "id", "chosen_model", "rejected_model", "subset",
+    "label", "tools", "system", "margin",
+}  # fmt: skip
+"""What rows of the forms hold (a test compares them with what is written)."""
+
+
+def refuse_others(path: Path) -> None:
+    """Raises RecipeError where `path` holds rows that no export wrote: what an earlier one wrote may be
+    replaced, and nothing else.
     """
-    for number, row in enumerate(rows):
-        if number == 0 and path.exists():
-            _refuse_others(set(row), path)
-        yield row
-
-
-def _refuse_others(columns: set[str], path: Path) -> None:
+    if not path.exists():
+        return
     try:
         first = next(iter(read_rows(path, str(path))), None)
     except RecipeError as error:
+        why = f"{path} is there already, and holds no rows ({error}); give another --out"
+        raise RecipeError(why) from None
+    found = SIDES if first is None else set(first[1])
+    if not found <= WRITTEN_COLUMNS or not found & SIDES:
         raise RecipeError(
-            f"{path} is there already, and holds no rows ({error}); give another --out"
-        ) from None
-    found = columns if first is None else set(first[1])
-    if others := (found ^ columns) - {"tools"}:  # which stand where some row has some
-        raise RecipeError(
-            f"{path} is there already, and holds other rows than are written (its columns: "
-            f"{', '.join(sorted(found))}; one alone has {sorted(others)[0]!r}); give another --out"
+            f"{path} is there already, and no export wrote it (its columns: {', '.join(sorted(found))}); "
+            "give another --out"
         )
 
 

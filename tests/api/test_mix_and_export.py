@@ -164,17 +164,18 @@ def test_an_export_replaces_an_export_and_nothing_else(tmp_path):
     out = tmp_path / "out.jsonl"
     prefgen.export(source, to="trl", out=out)
     first = out.read_bytes()
+    prefgen.export(source, to="kto", out=out)
     prefgen.export(source, to="trl", out=out)
     kept = {}
     for name, text in (
         ("prompts.jsonl", '{"prompt": "Why?", "topic": "rain"}\n'),
         ("notes.jsonl", "important\n"),
-        ("kto.jsonl", '{"prompt": "Why?", "completion": "So.", "label": true}\n'),
+        ("pairs.jsonl", '{"prompt": "Why?", "chosen": "So.", "rejected": "No.", "topic": "rain"}\n'),
         ("table.csv", "a,b\n1,2\n"),
     ):
         kept[tmp_path / name] = text
         (tmp_path / name).write_text(text)
-        with pytest.raises(RecipeError, match=f"{name} is there already, and holds "):
+        with pytest.raises(RecipeError, match=f"{name} is there already, and (holds no rows|no export)"):
             prefgen.export(source, to="trl", out=tmp_path / name)
     before = Path(source).read_bytes()
     for what in (source, tmp_path):

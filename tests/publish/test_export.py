@@ -9,6 +9,7 @@ import pytest
 
 from prefgen.errors import RecipeError
 from prefgen.publish.export import EXPORT_FORMS, export
+from prefgen.publish.export_files import SIDES, WRITTEN_COLUMNS
 from tests.support.export import ROWS, lines, said
 
 
@@ -39,6 +40,8 @@ def test_each_form_has_its_columns(tmp_path):
         "openrlhf": {"prompt", "chosen", "rejected", "margin"},
     }
     assert {form: set(exported(form, tmp_path)[0]) for form in EXPORT_FORMS} == wanted
+    assert set().union(*wanted.values()) <= WRITTEN_COLUMNS
+    assert all(columns & SIDES for columns in wanted.values())
 
 
 def test_the_rows_of_each_form_say_the_same(tmp_path):

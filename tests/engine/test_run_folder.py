@@ -50,9 +50,10 @@ async def test_a_folder_holds_one_live_run_and_one_name(tmp_path, server):
 async def test_an_incomplete_run_never_looks_complete(tmp_path, server):
     server.script = by_content
     await run(a_recipe(url=server.url), tmp_path / "out")
-    recipe = a_recipe(url=server.url, prompts=("One?", "Two?", "Three?", "Four?"))
+    prompts = ("One?", "Two?", "Three?", "Four?")
+    recipe = a_recipe(url=server.url, prompts=prompts, run={"budget_tokens": 1})
 
-    outcome = await run(recipe, tmp_path / "out", live=False)
+    outcome = await run(recipe, tmp_path / "out")
 
     assert not outcome.complete
     assert not read_manifest(tmp_path / "out").complete

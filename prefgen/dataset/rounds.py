@@ -131,7 +131,7 @@ def _are_rounds(rounds: Sequence[_Sides], *, is_named: bool, are_messages: bool)
     turns = [turn for said, answers in rounds for turn in (*said, *answers)]
     roles = {known_role(str(turn["role"])) for turn in turns}
     if is_named or are_messages:
-        return not roles.isdisjoint(_ROLES if is_named else (*_ROLES, "system"))
+        return not roles.isdisjoint((*_ROLES, "system") if are_messages else _ROLES)
     return roles.issuperset(_ROLES) and not all(_NAME.fullmatch(str(turn.get("content"))) for turn in turns)
 
 

@@ -110,6 +110,7 @@ ROUNDS_OF_ANY_NAME = [
     [{"system": "Only French.", "user": "Name a river.", "assistant": "The Nile."}],
     {"user": ["Only French.", "Name a river."], "assistant": ["Oui.", ""]},
     [[U("Only French."), A("Oui.")]],
+    [said("system", "Only French.")],
     [U("Only French."), A("Oui."), {"note": "a note"}],
     [{"speaker": "user", "text": "Only French."}, {"speaker": "bot", "text": "Oui."}],
     [{"type": "human", "content": "Only French."}, {"type": "ai", "content": "Oui."}],

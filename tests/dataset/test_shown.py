@@ -27,7 +27,13 @@ UNMARKED = [
 
 @pytest.mark.parametrize("name", ["picture", "screenshot", "decoded_image", "jpg_0", "clip"])
 @pytest.mark.parametrize(
-    "value", [PICTURE, [PICTURE, PICTURE], {"array": [0.1], "path": "x", "sampling_rate": 8000}]
+    "value",
+    [
+        PICTURE,
+        [None, PICTURE],
+        {"bytes": b"x", "path": "x.JPG"},
+        {"array": [0.1], "path": "x", "sampling_rate": 8000},
+    ],
 )
 def test_what_is_shown_under_any_name_is_not_lost(name, value, tmp_path):
     pq.write_table(pa.Table.from_pylist([{**ROW, name: value}]), tmp_path / "d.parquet")
@@ -39,7 +45,20 @@ def test_what_is_shown_under_any_name_is_not_lost(name, value, tmp_path):
             read()
 
 
-@pytest.mark.parametrize("value", [None, [], {"bytes": None, "path": None}, {"path": "x"}, {"bytes": 3}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        {"bytes": None, "path": None},
+        {"path": "x"},
+        {"bytes": 3},
+        {"bytes": "JVBERi0x", "path": "x.pdf"},
+        {"bytes": b"%PDF-1.7", "path": None},
+        {"bytes": "print(1)", "path": "a/b.py"},
+        {"array": [0.1, 0.2]},
+    ],
+)
 def test_a_cell_that_shows_nothing_is_let_be(value):
     assert to_pair_row({**ROW, "picture": value}, {}, "row")["chosen"] == "Blue."
 

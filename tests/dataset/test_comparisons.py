@@ -299,6 +299,11 @@ def test_votes_that_are_not_for_the_chosen_answer_are_one_line(beside):
         {"response1": "The Nile.", "response2": "No.", "annotator1": 17, "annotator2": 23, "annotator": "B"},
         {**AB, "user_1": "Ann", "user_2": "Bo"},
         {**AB, "preference_statement": "Response A is slightly better as it is more concise."},
+        *(
+            {**AB, name: [{"statement": "Response A is better than Response B.", "strength": -2}, *others]}
+            for name in ("three_most_similar_preferences", "all_preferences_unprocessed")
+            for others in ([], [{"statement": "Response B is better.", "strength": 1}])
+        ),
         {
             **AB,
             "preference_statement": "Both are good but Response A is better.",

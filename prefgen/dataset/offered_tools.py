@@ -65,7 +65,7 @@ def tools_in(name: str, value: Any) -> Sequence[Any]:
     data: Any = decoded(value)
     is_named = _is_of_tools(name) and (is_list(data) or name == "tools")
     if isinstance(data, Mapping):
-        held = decoded(data.get("tools"))
+        held = decoded(data.get("tools", data.get("function_declarations")))  # as Gemini has them
         named = ({"name": key, **item} if isinstance(item, Mapping) else item for key, item in data.items())
         data = [data] if _is_tool(data, is_named) else held if is_list(held) else list(named)
     tools = [decoded(item) for item in data if not is_missing(item)] if is_list(data) else []

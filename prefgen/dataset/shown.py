@@ -22,9 +22,12 @@ _IN_BASE64 = ("iVBOR", "/9j/", "R0lGOD", "UklGR", "Zkxh", "T2dnU", "SUQz")
 """What files of images, videos and sounds begin with, and that as text."""
 _KIND = "(?:image|video|audio)(?:_?[0-9]{1,2})?"
 _MARK = re.compile(
-    rf"\A\s*<{_KIND}>(?=\S)|\A\s*<image(?:_?[0-9]{{1,2}})?>|^[ \t]*(?:<{_KIND}>[ \t]*)+$", re.MULTILINE
+    rf"\A\s*<{_KIND}>(?=\S)|\A\s*<image(?:_?[0-9]{{1,2}})?>|^[ \t]*(?:<{_KIND}>[ \t]*)+$"
+    rf"|(?<=[.?!:]) ?<{_KIND}>\s*\Z|<(?:image|video|audio)_?[0-9]{{1,2}}>"
+    r"|<\|(?:image|video|audio)(?:_pad)?\|>",
+    re.MULTILINE,
 )
-_CLOSED = re.compile("</(?:image|video|audio)>")
+_CLOSED = re.compile(f"</{_KIND}>")
 
 
 def is_shown(value: Any) -> bool:
@@ -43,8 +46,9 @@ def is_shown(value: Any) -> bool:
 
 
 def mark_of_shown(text: str) -> str | None:
-    """The mark that stands for an image, a video or a sound at the beginning of a text, or alone in its line;
-    None where there is none, and in a text of HTML or XML, which closes what it opens.
+    """The mark that stands for an image, a video or a sound at the beginning of a text, alone in its line,
+    behind its last sentence, or with a number; None where there is none, and in a text of HTML or XML, which
+    closes what it opens.
     """
     if "<" not in text or (found := _MARK.search(text)) is None or _CLOSED.search(text):
         return None

@@ -38,6 +38,7 @@ NO_TOOLS = [
 LOST = [
     {"apis": {"weather": {key: TOOL[key] for key in ("description", "parameters")}}},
     {"extra": {"tools": [TOOL]}},
+    {"extra": {"function_declarations": [TOOL]}},
     {"extra": [{"function": TOOL}]},
     {"extra": [TOOL, None]},
     {"extra": [{**TOOL, "parameters": {"city": {"type": "str"}}}]},

@@ -17,9 +17,11 @@ PICTURE = {"bytes": b"\x89PNG", "path": None}
 MARKED = [
     "<image>\nWhat colour?", "<image>What colour?", "<image> What colour?", "What colour?\n<image>",
     "Look:\n <image_1> <image_2> \nWhich?", "<image1>\nWhat colour?", "<video>\nWhat happens?",
-    "<audio>Who speaks?", "  <image>", "<image><image>Which?",
+    "What colour? <image>", "Which of these is blue?<image>\n", "Compare <image1> with <image_2>.",
+    "<|image_pad|>What colour?", "<audio>Who speaks?", "  <image>", "<image><image>Which?",
 ]  # fmt: skip
 UNMARKED = [
+    "What closes <image>", "<image1>x</image1>", "Is <|im_end|> a mark?",
     "What is <image> for?", "<video> tags do not play, why?", "<video>\n<source src='x'>\n</video>\nMend it.",
     "<image>\n<url>x</url>\n</image>", "Is a < b, and <images> a word?", "<image-rendering>", "<svg>\n<img>",
 ]  # fmt: skip

@@ -164,6 +164,8 @@ def _is_within(value: Any, asking: Sequence[Any], name: str) -> bool:
     """Whether a column holds nothing but what one of those that ask says; of a history, turn by turn. A
     `text`, as Alpaca writes it, may be all of a row in one text.
     """
+    if isinstance(data := decoded(value), Mapping) and name == "chat_template_kwargs":
+        value = {key: setting for key, setting in data.items() if not isinstance(setting, int | float)}
     if isinstance(value, int | float):
         return True  # a setting, and nothing that is asked
     texts = texts_within(value)

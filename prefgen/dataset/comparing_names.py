@@ -4,8 +4,9 @@ One table for every reader. A name is its words; a word that stands in none of t
 may be about anything.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from prefgen.dataset.answer_groups import SIDES, words_of_name
 
@@ -48,6 +49,21 @@ NO_COMPARISON = frozenset((
 """Words of names whose value may be a letter, and is no answer."""
 WHO = frozenset(("annotator", "rater", "worker", "user", "author"))
 """Words of the same kind at the end of a name, and what does not matter before another word."""
+_FLIPS = frozenset(("flip", "flipped", "swap", "swapped", "reversed", "inverted", "switched"))
+_JUDGES = frozenset((
+    *WHO, "judge", "reviewer", "evaluator", "expert", "labeler", "labeller", "grader", "critic",
+))  # fmt: skip
+_MODELS = frozenset((
+    "model", "llm", "human", "gpt", "chatgpt", "openai", "claude", "anthropic", "gemini", "gemma", "palm",
+    "llama", "mistral", "mixtral", "qwen", "deepseek", "grok", "phi", "command", "cohere", "nemotron", "yi",
+    "glm", "kimi", "olmo", "tulu", "skywork", "prometheus", "vicuna",
+))  # fmt: skip
+_ITEMS = frozenset((
+    "aspect", "criterion", "criteria", "dimension", "attribute", "metric", "principle", "rubric", "doc",
+    "document", "passage", "source", "title", "url", "question", "query", "task", "benchmark", "dataset",
+    "step", "round", "turn", "option", "order", "position", *_FLIPS,
+))  # fmt: skip
+"""Words of keys that tell the items of a list apart, where these are no answers."""
 OTHER_TRAITS = frozenset((
     "longer", "longest", "shorter", "shortest", "length", "verbose", "size", "toxic", "harmful", "unsafe",
     "shown", "first", "position", "order", "variant", "class", "priority",
@@ -75,7 +91,6 @@ _QUALIFIERS = frozenset((
 """Words that do not make a score that of one aspect alone, on which a worse answer may be the better one."""
 _DIFFERENCES = frozenset(("diff", "difference", "delta", "gap", "margin", "strength"))
 _OF_SCORES = frozenset((*SCORES, "preference", "prob", "probability", "quality"))
-_FLIPS = frozenset(("flip", "flipped", "swap", "swapped", "reversed", "inverted", "switched"))
 _TIES = frozenset(("tie", "tied"))
 _OF_SIDES = frozenset(
     ("is", "was", "are", "label", "labels", "sides", "pair", "preference", "winner", *SIDES)
@@ -110,6 +125,26 @@ def is_about_else(name: str) -> bool:
     """Whether a name certainly does not say which answer is better: a letter under it is no verdict."""
     words = set(words_of_name(name))
     return bool(words & (NO_COMPARISON | WHO)) or (bool(words & OTHER_TRAITS) and words.isdisjoint(SIDES))
+
+
+def are_of_items(items: Sequence[Any], *, judges: bool) -> bool:
+    """Whether mappings are each about something else than an answer: an aspect, a document, an order, or
+    with `judges` about one of those who judge.
+    """
+    first = next((item for item in items if isinstance(item, Mapping)), {})
+    return any(_tells_apart(str(key), judges) for key in first)
+
+
+@lru_cache(maxsize=8192)
+def _tells_apart(key: str, judges: bool) -> bool:
+    return not (_ITEMS | _JUDGES if judges else _ITEMS).isdisjoint(words_of_name(key))
+
+
+@lru_cache(maxsize=8192)
+def is_of_judge(name: str) -> bool:
+    """Whether a name is that of somebody, or of a model, who may judge answers."""
+    words = (word.rstrip("0123456789") for word in words_of_name(name))
+    return not (_JUDGES | _MODELS).isdisjoint(words)
 
 
 @lru_cache(maxsize=8192)
@@ -147,7 +182,7 @@ def truth_of_mark(name: str, mark: str) -> Sense:
     others = set(words) - {mark}
     if words.count(mark) != 1 or not others <= CERTAIN | WINS | LOSES | {"model"}:
         return "whatever"
-    is_one = "is" in others
+    is_one = "is" in others or (words[-1] in SIDES and mark not in SIDES)
     if others & LOSES or (is_one and "rejected" in others):
         return "loses"
     return (

@@ -21,7 +21,6 @@ from prefgen.dataset.answer_keys import AnswerKeys
 from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
-    WHO,
     comparing,
     is_certain,
     is_difference,
@@ -41,12 +40,12 @@ from prefgen.dataset.named_verdicts import is_digits, is_named_against
 from prefgen.dataset.pointers import WHO_ANSWERED
 from prefgen.dataset.values_of_each import number_of, values_against
 from prefgen.dataset.verdicts import MAX_VERDICT, is_tie
-from prefgen.dataset.votes import is_of_each, prefers_another, votes_against
+from prefgen.dataset.votes import are_votes, is_of_each, prefers_another, votes_against
 from prefgen.errors import RecipeError
 
 _MARK_LENGTH = 3
 """Characters of a text that may be a mark, and no answer."""
-_VOTERS = {(word,) for word in WHO}
+_VOTERS = (("annotator",), ("rater",))
 _TRUTHS = ("true", "false")
 _LETTER = re.compile(r"\(?[A-Za-z](?:[.)]|\.\))?")
 """An option of what is asked: "B", "(B)", "b."."""
@@ -97,7 +96,8 @@ def _annotators_against(row: Row, answers: Answers) -> str | None:
     """
     for group in column_groups(named_columns(row)) if not answers.are_sides else ():
         votes = [row[name] for name in group.columns]
-        if group.words[-1:] in _VOTERS and votes_against(row, group.columns[0], votes, answers):
+        is_vote = group.words[-1:] in _VOTERS and are_votes(row, group.columns[0], votes, answers)
+        if is_vote and votes_against(row, group.columns[0], votes, answers):
             return group.columns[0]
     return None
 

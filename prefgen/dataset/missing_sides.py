@@ -14,7 +14,7 @@ from prefgen.dataset.answer_groups import (
     text_of_item,
 )
 from prefgen.dataset.cells import decoded, is_list, is_missing
-from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row
+from prefgen.dataset.column_names import ASKING, ASKING_ALONE, KNOWN, Row
 from prefgen.dataset.comparing_names import says_of_each, sense_of
 from prefgen.dataset.flat_conversation import is_hh
 from prefgen.dataset.pointers import WHO_ANSWERED
@@ -26,14 +26,28 @@ _SHORTEST = 4
 def remedy_of(row: Row) -> str:
     """How whoever has this row comes to pairs."""
     answers = max(_answers(row), key=lambda found: found.length, default=None)
+    prompt = "" if _has_prompt(row) else "--columns prompt=NAME "
+    naming = f"they can be named: {prompt}--columns chosen=NAME --columns rejected=NAME"
     if answers is None:
-        prompt = "" if _has_prompt(row) else "--columns prompt=NAME "
-        return f"they can be named: {prompt}--columns chosen=NAME --columns rejected=NAME"
+        return naming
     columns = answers.columns
     says = next(_verdicts(row, columns, answers.marks), None)
     which = f"which of {' and '.join(columns)} is {'better' if len(columns) > 1 else 'best'}"
     told = f"{says} may say {which}" if says else f"no mapping of columns says {which}"
-    return f"{told}: write chosen and rejected of each row by what its own row says"
+    remedy = f"{told}: write chosen and rejected of each row by what its own row says"
+    if answers.length >= _length_of_others(row, columns):
+        return remedy
+    return f"where two columns hold the better answers and the others, {naming}; else {remedy}"
+
+
+def _length_of_others(row: Row, columns: Sequence[str]) -> int:
+    """How long the two longest of the other texts that ask nothing are, which may be the sides."""
+    others = [
+        len(value)
+        for name, value in row.items()
+        if isinstance(value, str) and name not in columns and name not in KNOWN
+    ]
+    return sum(sorted(others)[-2:]) if len(others) > 1 else 0
 
 
 def _has_prompt(row: Row) -> bool:

@@ -15,7 +15,7 @@ from prefgen.dataset.answer_groups import (
 )
 from prefgen.dataset.cells import decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparing_names import Sense, is_about_else, is_certain, is_index, sense_of
+from prefgen.dataset.comparing_names import REASONS, Sense, is_about_else, is_certain, is_index, sense_of
 from prefgen.dataset.verdicts import IN_DOUBT, final_part, place_said
 
 _WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
@@ -63,7 +63,8 @@ def _place_in_mapping(
     row: Row, name: str, values: Mapping[Any, Any], answers: Answers, exactly: bool
 ) -> int | None:
     """Which answer a mapping means: by the keys that ask for the better or the worse one; where there are
-    none, by those that say no more than that an answer is meant. A text under another key is in doubt.
+    none, by those that say no more than that an answer is meant. A text under another key is in doubt, but
+    for a reason, which speaks of both.
     """
     told = {key: value for key, value in values.items() if isinstance(key, str) and not is_missing(value)}
     asked = {key: _asks(key) for key in told if "votes" not in words_of_name(key)}  # which may be a count
@@ -74,7 +75,7 @@ def _place_in_mapping(
     found = {
         key: place_of_cell(row, name, value, answers, exactly=exactly, is_alone=False)
         for key, value in told.items()
-        if key not in asking and not _is_number(key, value)
+        if key not in asking and not _is_number(key, value) and REASONS.isdisjoint(words_of_name(key))
     }
     named = {place for key, place in found.items() if _only_names(key)} - {None}
     if len(named) == 1 and not asking:

@@ -13,7 +13,9 @@ from prefgen.dataset.comparing_names import (
     RANKS,
     REASONS,
     Sense,
+    are_of_items,
     is_about_else,
+    is_of_judge,
     is_of_question,
     sense_of,
 )
@@ -30,13 +32,18 @@ def is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
         return False
     words = words_of_name(name)
     is_order, is_reason = not RANKS.isdisjoint(words), not REASONS.isdisjoint(words)
+    if isinstance(data, Mapping) and data and all(map(_is_of_judge_alone, data.items())):
+        data = list(data.values())
     if isinstance(data, Mapping):
         asking = _asking(data)
         texts = _labels_of(data) or _texts_of_judges(data)
         places = [place_by_keys(row, data, asking, answers) if asking else _place_in_texts(texts, answers)]
     elif is_list(data):
-        if data and all(isinstance(vote, Mapping) and _asking(vote) for vote in data):
-            return votes_against(row, name, data, answers)
+        if are_of_items(data, judges=False):
+            return False
+        votes = [vote for vote in data if isinstance(vote, Mapping) and _asking(vote)]
+        if len(votes) * 2 > len(data):  # notes may stand among them
+            return votes_against(row, name, votes, answers)
         texts = [text for vote in data for text in _labels_of(vote)]
         places = [_place_in_texts(texts, answers, is_order=is_order)] if len(texts) == len(data) else []
     else:
@@ -50,22 +57,37 @@ def is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
 
 def _asking(values: Mapping[Any, Any]) -> Mapping[str, Sense]:
     """The keys of a mapping that ask for the better answer or for the worse one."""
-    senses = {key: sense_of(key) for key in values if isinstance(key, str) and not is_missing(values[key])}
+    senses = {key: sense_of(key) for key in values if isinstance(key, str) and _may_say(values[key])}
     return {key: sense for key, sense in senses.items() if sense in ("wins", "loses")}
 
 
+def _is_of_judge_alone(item: tuple[Any, Any]) -> bool:
+    """Whether a key of a mapping names a judge whose vote is a mapping."""
+    key, vote = item
+    return isinstance(key, str) and is_of_judge(key) and isinstance(vote, Mapping)
+
+
+def _may_say(value: Any) -> bool:
+    """Whether a value may be a vote under a name that says nothing: numbers count anything."""
+    items = value if is_list(value) else [value]
+    return not is_missing(value) and not any(isinstance(item, int | float) for item in items)
+
+
 def _texts_of_judges(values: Mapping[Any, Any]) -> Sequence[str]:
-    """Several texts under keys that may name judges, and are about nothing else."""
-    named = ((key, value) for key, value in values.items() if isinstance(key, str) and isinstance(value, str))
-    texts = [value for key, value in named if not (is_about_else(key) or is_of_question(key))]
-    return texts if len(texts) > 1 else []
+    """Several texts under keys that name judges, but for what is certainly about something else."""
+    texts = {key: value for key, value in values.items() if isinstance(key, str) and isinstance(value, str)}
+    named = [(key, value) for key, value in texts.items() if not (is_about_else(key) or is_of_question(key))]
+    return (
+        [value for _, value in named] if len(named) > 1 and all(is_of_judge(key) for key, _ in named) else []
+    )
 
 
 def _labels_of(vote: Any) -> Sequence[str]:
     """What a vote says: itself, or the text under a key such as `label`."""
     if not isinstance(vote, Mapping):
         return [vote] if isinstance(vote, str) else []
-    may_win = [key for key in vote if isinstance(key, str) and sense_of(key) == "may win"]
+    keys = [key for key in vote if isinstance(key, str) and not is_of_question(key)]
+    may_win = [key for key in keys if sense_of(key) == "may win"]
     return [vote[key] for key in may_win[:1] if isinstance(vote[key], str)]
 
 

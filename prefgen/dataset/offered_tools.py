@@ -3,15 +3,31 @@ name that no reader knows.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from prefgen.dataset.answer_groups import words_of_name
-from prefgen.dataset.cells import decoded, describe, is_absent, is_list
+from prefgen.dataset.cells import decoded, describe, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import Row
 from prefgen.errors import RecipeError
 
-_NAMES = frozenset(("tool", "tools", "function", "functions", "api", "apis"))
+_PLURALS = frozenset(("tools", "functions", "apis"))
+_SINGULARS = frozenset(("tool", "function", "api"))
+_LISTS = frozenset((
+    "list", "lists", "schema", "schemas", "definition", "definitions", "spec", "specs", "specification",
+    "specifications", "declaration", "declarations", "description", "descriptions", "doc", "docs", "set",
+))  # fmt: skip
+_FILLING = frozenset(("available", "offered", "given", "all", "the", "candidate", "json", "openai"))
+"""Words of names that say nothing but that tools stand there."""
 _SCHEMAS = ("parameters", "input_schema", "inputSchema")
+
+
+@lru_cache(maxsize=8192)
+def _is_of_tools(name: str) -> bool:
+    """Whether a name is that of a list of tools, and of none that were used or annotate."""
+    words = set(words_of_name(name))
+    is_list_of = bool(words & _PLURALS) or bool(words & _SINGULARS and words & _LISTS)
+    return is_list_of and words <= _PLURALS | _SINGULARS | _LISTS | _FILLING
 
 
 def offered_tools(value: Any, where: str) -> Sequence[Mapping[str, Any]]:
@@ -21,7 +37,10 @@ def offered_tools(value: Any, where: str) -> Sequence[Mapping[str, Any]]:
     tools: Any = decoded(value)
     if is_absent(tools) or tools in ({}, []):
         return ()
-    tools = [decoded(tool) for tool in tools] if is_list(tools) else tools_in("tools", tools) or tools
+    if is_list(tools):
+        tools = [decoded(tool) for tool in tools if not is_missing(tool)]
+    else:
+        tools = tools_in("tools", tools) or tools
     if is_list(tools) and all(isinstance(tool, Mapping) for tool in tools):
         return tools
     raise RecipeError(
@@ -40,34 +59,43 @@ def with_tools(row: Row, where: str) -> Row:
 
 
 def tools_in(name: str, value: Any) -> Sequence[Any]:
-    """The tools that a cell of any name holds, each told by its schema, or by its description where the name
-    says the rest; none where one of its items is no tool.
+    """The tools that a cell of any name holds, each told by its schema, or by its description in a list whose
+    name says the rest; none where one of its items is no tool. Their names may be keys.
     """
     data: Any = decoded(value)
+    is_named = _is_of_tools(name) and (is_list(data) or name == "tools")
     if isinstance(data, Mapping):
-        data = [data] if _is_tool(data, name) else list(data.values())
-    tools = [decoded(item) for item in data] if is_list(data) else []
-    return tools if all(_is_tool(tool, name) for tool in tools) else ()
+        held = decoded(data.get("tools", data.get("function_declarations")))  # as Gemini has them
+        named = ({"name": key, **item} if isinstance(item, Mapping) else item for key, item in data.items())
+        data = [data] if _is_tool(data, is_named) else held if is_list(held) else list(named)
+    tools = [decoded(item) for item in data if not is_missing(item)] if is_list(data) else []
+    return tools if all(_is_tool(tool, is_named) for tool in tools) else ()
 
 
-def _is_tool(item: Any, name: str) -> bool:
+def _is_tool(item: Any, is_named: bool) -> bool:
     """Whether a mapping describes a tool, and is no call of one nor another thing with parameters."""
     if not isinstance(item, Mapping):
         return False
     function = item.get("function")
-    described = function if item.get("type") == "function" and isinstance(function, Mapping) else item
+    described = function if isinstance(function, Mapping) else item
     if not isinstance(described.get("name"), str) or "arguments" in described:
         return False
+    if described is not item and item.get("type") == "function":
+        return True
     schema = next((decoded(described[key]) for key in _SCHEMAS if key in described), None)
     is_described = isinstance(described.get("description"), str)
-    is_named = is_described and not _NAMES.isdisjoint(words_of_name(name))
-    return is_named or described is not item or _is_schema(schema) or (schema == {} and is_described)
+    if _is_schema(schema) or (is_named and is_described):
+        return True
+    return (is_named or is_described) and (schema == {} or _are_described(schema))
 
 
 def _is_schema(schema: Any) -> bool:
-    """Whether parameters are those of a schema of JSON, or described one by one, each with its type."""
-    if isinstance(schema, Mapping) and ("properties" in schema or isinstance(schema.get("type"), str)):
-        return True
+    """Whether parameters are those of a schema of JSON."""
+    return isinstance(schema, Mapping) and (schema.get("type") == "object" or "properties" in schema)
+
+
+def _are_described(schema: Any) -> bool:
+    """Whether parameters are described one by one, each with its type."""
     described = list(schema.values()) if isinstance(schema, Mapping) else schema
     return (
         is_list(described)

@@ -1,75 +1,161 @@
-"""The conversations that a cell holds, in whatever form people keep them: told by what stands there, and not
-by the name of its column.
+"""The conversations that a cell holds, in whatever form people keep them: told by what stands there. What
+other things look like as well (a question and its answer, pairs of texts, a turn alone) is one only where a
+name says so.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import dropwhile
 from typing import Any
 
+from prefgen.dataset.answer_groups import words_of_name
 from prefgen.dataset.cells import decoded, is_list, is_message, is_missing
 from prefgen.dataset.column_names import ASKING
-from prefgen.dataset.conversation import ROLES, known_role
+from prefgen.dataset.conversation import known_role
 
 Turns = Sequence[Mapping[str, Any]]
-_SPEAKERS = ("role", "from", "speaker", "sender")
+_Sides = tuple[Turns, Turns]
+_ROLES = ("user", "assistant")
+_SPEAKERS = ("role", "from", "speaker", "sender", "author", "type", "name")
 _SAID = ("content", "value", "text", "message", "utterance")
-_HELD_UNDER = (*ASKING, "conversation")
+"""Keys of a turn."""
+_OF_TURN = frozenset((*_SAID, "turn", "msg", "input", "prompt", "query", "response", "reply", "output"))
+"""Words behind a role in the key of what it says (`user_message`)."""
 _QUESTIONS = frozenset(("input", "question", "prompt", "instruction", "query"))
 _ANSWERS = frozenset(("output", "answer", "response", "completion"))
 """Keys of rounds, of examples, and of tests of code."""
+_KEYS = frozenset((*_SPEAKERS, *_SAID, *_QUESTIONS, *_ANSWERS))
+_CONVERSATIONS = frozenset((
+    "conversation", "conversations", "conv", "convs", "dialog", "dialogs", "dialogue", "dialogues", "chat",
+    "chats", "history", "previous", "prior", "past", "earlier", "round", "rounds", "turn", "turns", "thread",
+    "session", "sessions", "message", "messages",
+))  # fmt: skip
+_BEHIND = frozenset((
+    "log", "logs", "context", "list", "json", "text", "data", "raw", "so", "far", "qa", "pairs", "exchanges",
+))  # fmt: skip
+"""Words at the end of a name that change nothing of what it is."""
+_NAME = re.compile(r"[!-~]{1,40}(?<![.?!])")
+"""A text that may be the name of somebody: one word, which ends no sentence."""
 
 
-def conversations_in(value: Any, *, beside_answers: bool) -> Sequence[Turns]:
+def conversations_in(name: str, value: Any) -> Sequence[Turns]:
     """Each conversation of a cell: messages, rounds of one user and one assistant or several, lists of these,
-    and a mapping that holds one. Pairs of texts, and keys that examples have as well (`input`, `output`), are
-    rounds only `beside_answers`, where whoever is in doubt can leave the row out.
+    and a mapping that holds one.
     """
-    data: Any = decoded(value)
-    if isinstance(data, Mapping):
-        held = _list_of(data)
-        beside_answers, data = beside_answers and held is not None, [data] if held is None else held
-    if not is_list(data) or not data:
+    return _conversations(decoded(value), is_named=_is_of_conversation(name))
+
+
+def _conversations(data: Any, *, is_named: bool, depth: int = 3) -> Sequence[Turns]:
+    if not depth or not data:
         return []
-    if turns := _turns_of(data, beside_answers=beside_answers):
-        return turns
+    if isinstance(data, Mapping):
+        return _of_mapping(data, is_named=is_named, depth=depth - 1)
+    if not is_list(data):
+        return []
+    items = [item for item in data if isinstance(item, Mapping)]
+    if items:
+        return _of_items(items, is_named=is_named) or [
+            turns for item in items for turns in _held(item, depth=depth - 1)
+        ]
     if not all(is_list(item) and item for item in data):
         return []
-    if beside_answers and all(len(item) == 2 and all(map(_is_text, item)) for item in data):
-        return [[turn for question, answer in data for turn in _round(question, answer)]]
-    inner = [_turns_of(item, beside_answers=beside_answers) for item in data]
-    return [turns for found in inner for turns in found] if all(inner) else []
+    if all(len(item) == 2 and _is_text(item[0]) and isinstance(item[1], str | None) for item in data):
+        sides = [_turn(role, said) for item in data for role, said in zip(_ROLES, item, strict=True)]
+        return [[turn for turn in sides if turn["content"]]] if is_named else []
+    inner = [_of_items(item, is_named=is_named) for item in data if _are_mappings(item)]
+    return [turns for found in inner for turns in found]
 
 
-def _list_of(data: Mapping[str, Any]) -> Sequence[Any] | None:
-    """The list that a mapping holds as a conversation: under the name of one, or its roles and texts, which
-    are two lists where a schema has made columns of the turns. None for another mapping.
+@lru_cache(maxsize=8192)
+def _is_of_conversation(name: str) -> bool:
+    """Whether a name says that a conversation stands there, and nothing about one."""
+    words = [word for word in words_of_name(name) if len(word) > 1 and not word.isdigit()]
+    return next(dropwhile(_BEHIND.__contains__, reversed(words)), "") in _CONVERSATIONS
+
+
+def _are_mappings(items: Sequence[Any]) -> bool:
+    return all(isinstance(item, Mapping) for item in items)
+
+
+def _held(data: Mapping[Any, Any], *, depth: int) -> Sequence[Turns]:
+    """The conversations that a mapping holds in a list under the name of one."""
+    for key, value in data.items():
+        is_named = _is_of_conversation(str(key))
+        items = decoded(value) if is_named or key in ASKING else None
+        if is_list(items) and (found := _conversations(items, is_named=is_named, depth=depth)):
+            return found
+    return []
+
+
+def _of_mapping(data: Mapping[Any, Any], *, is_named: bool, depth: int) -> Sequence[Turns]:
+    """What a mapping holds as conversations, or is itself: a round, or turns of which a schema has made
+    columns. One turn alone is a conversation only under the name of one.
     """
-    roles: Any = next((data[key] for key in _SPEAKERS if key in data), None)
-    texts: Any = next((data[key] for key in _SAID if key in data), None)
-    if is_list(roles) and is_list(texts) and len(roles) == len(texts):
-        return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
-    held = next((decoded(data[key]) for key in _HELD_UNDER if key in data), None)
-    return held if is_list(held) else None
+    if held := _held(data, depth=depth):
+        return held
+    told = {key: decoded(data[key]) for key in data if isinstance(key, str) and _is_of_turn(key)}
+    columns = {key: value for key, value in told.items() if is_list(value)}
+    if columns:
+        rows = zip(*columns.values(), strict=True) if len({*map(len, columns.values())}) == 1 else ()
+        return _of_items([dict(zip(columns, row, strict=True)) for row in rows], is_named=is_named)
+    return _of_items([data], is_named=is_named) if is_named or _message(data) is None else []
 
 
-def _turns_of(items: Sequence[Any], *, beside_answers: bool) -> list[Turns]:
-    """The conversations that a list of messages is, or a list of rounds."""
-    if not all(isinstance(item, Mapping) for item in items):
+def _is_of_turn(key: str) -> bool:
+    return key in _KEYS or _role_of_key(key) is not None
+
+
+def _of_items(items: Sequence[Mapping[str, Any]], *, is_named: bool) -> Sequence[Turns]:
+    """The conversations that mappings are, each a turn or a round; what is neither is passed over."""
+    rounds = [sides for sides in (_sides_of(item, is_named=is_named) for item in items) if sides]
+    if not _are_rounds(rounds, is_named=is_named, are_messages=all(map(is_message, items))):
         return []
-    messages = [_message(item) for item in items]
-    if all(messages):
-        speak = any(known_role(turn["role"]) in ROLES for turn in messages if turn)
-        return [[turn for turn in messages if turn]] if speak else []
-    rounds = [_sides_of_round(item, beside_answers=beside_answers) for item in items]
-    if not all(rounds):
-        return []
-    told = [sides for sides in rounds if sides]
-    if len({str(question) for question, _ in told}) == 1:  # answers to one question, each by itself
-        return [_round(question, answer) for question, answers in told for answer in answers]
-    ways = max(len(answers) for _, answers in told)
-    return [
-        [turn for question, answers in told for turn in _round(question, answers[min(way, len(answers) - 1)])]
-        for way in range(ways)
-    ]
+    questions = {str(said[-1].get("content")) for said, _ in rounds if said}
+    is_by_key = any(_sides_of(item, is_named=False) for item in items)
+    if len(rounds) > len(questions) == 1 and not is_by_key:  # answers to one question, each by itself
+        return [[*said, answer] for said, answers in rounds for answer in answers]
+    ways = max(1, *(len(answers) for _, answers in rounds))
+    return [[turn for said, answers in rounds for turn in (*said, *_at(way, answers))] for way in range(ways)]
+
+
+def _at(way: int, answers: Turns) -> Turns:
+    """The answer at a place, or the last one."""
+    return answers[way : way + 1] or answers[-1:]
+
+
+def _are_rounds(rounds: Sequence[_Sides], *, is_named: bool, are_messages: bool) -> bool:
+    """Whether what turns and rounds say is a conversation: by its roles and, where no name says so, by texts
+    that are more than names.
+    """
+    turns = [turn for said, answers in rounds for turn in (*said, *answers)]
+    roles = {known_role(str(turn["role"])) for turn in turns}
+    if is_named or are_messages:
+        return not roles.isdisjoint((*_ROLES, "system") if are_messages else _ROLES)
+    return roles.issuperset(_ROLES) and not all(_NAME.fullmatch(str(turn.get("content"))) for turn in turns)
+
+
+def _sides_of(item: Mapping[str, Any], *, is_named: bool) -> _Sides | None:
+    """(what is asked, what each assistant answers) in a turn or a round; None for another mapping."""
+    if (message := _message(item)) is not None:
+        return ([], [message]) if known_role(message["role"]) == "assistant" else ([message], [])
+    said = {
+        key: value
+        for key, value in item.items()
+        if isinstance(key, str) and (_is_text(value) or is_message(value))
+    }
+    roles = {key: _role_of_key(key) for key in said}
+    users = [key for key in said if roles[key] == "user"]
+    answers = [key for key in said if roles[key] == "assistant"]
+    answers += [key for key in said if roles[key] is None and is_message(said[key])]
+    if not (users or answers) and is_named:
+        users = [key for key in said if key in _QUESTIONS]
+        answers = [key for key in said if key in _ANSWERS]
+    if len(users) > 1 or not (users or answers):
+        return None
+    system = [key for key in said if roles[key] == "system"]
+    asked = [_turn("system", said[key]) for key in system] + [_turn("user", said[key]) for key in users]
+    return asked, [_turn("assistant", said[key]) for key in answers]
 
 
 def _message(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -81,20 +167,12 @@ def _message(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return None if role is None or said is None else {"role": role, "content": said}
 
 
-def _sides_of_round(item: Mapping[str, Any], *, beside_answers: bool) -> tuple[Any, list[Any]] | None:
-    """What a user says in a round, and what each assistant answers; None for another mapping."""
-    said = {key: value for key, value in item.items() if _is_text(value) or is_message(value)}
-    asks = [key for key in said if known_role(key) == "user"]
-    answers = [key for key in said if key != "model" and known_role(key) == "assistant"]
-    answers += [key for key in said if key not in (*asks, *answers) and is_message(said[key])]
-    if not (asks and answers) and beside_answers:
-        asks = [key for key in said if key in _QUESTIONS]
-        answers = [key for key in said if key in _ANSWERS]
-    return (said[asks[0]], [said[key] for key in answers]) if len(asks) == 1 and answers else None
-
-
-def _round(question: Any, answer: Any) -> Turns:
-    return [_turn("user", question), _turn("assistant", answer)]
+@lru_cache(maxsize=8192)
+def _role_of_key(key: str) -> str | None:
+    """Who says what stands under the key of a round (`user`, `gpt`, `assistant_message`)."""
+    first, *others = words_of_name(key) or ("",)
+    role = known_role(first) if _OF_TURN.issuperset(others) and key != "model" else None
+    return role if role in (*_ROLES, "system") else None
 
 
 def _turn(role: str, said: Any) -> Mapping[str, Any]:

@@ -41,7 +41,6 @@ def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any
 
 
 def _check(row: Row, columns: Mapping[str, str], sides: Sequence[Any], where: str) -> None:
-    beside_answers = not any(map(is_missing, sides))
     for name in _unknown(tuple(row)):
         value = row[name]
         if name in columns.values() or (isinstance(value, str) and value.lstrip()[:1] not in ("[", "{")):
@@ -54,7 +53,7 @@ def _check(row: Row, columns: Mapping[str, str], sides: Sequence[Any], where: st
                     where,
                 )
             continue
-        found = conversations_in(value, beside_answers=beside_answers)
+        found = conversations_in(str(name), value)
         if not all(_is_held(turns, row, columns, sides) for turns in found):
             raise RecipeError(
                 f"{name} holds turns that what is asked does not have, and would be lost: put them before "

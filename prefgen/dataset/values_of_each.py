@@ -17,7 +17,15 @@ from prefgen.dataset.answer_groups import (
 )
 from prefgen.dataset.cells import FALSE_WORDS, TRUE_WORDS, as_number, decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparing_names import LOSES, RANKS, SCORES, comparing, saying_of_each, says_of_each
+from prefgen.dataset.comparing_names import (
+    LOSES,
+    RANKS,
+    SCORES,
+    are_of_items,
+    comparing,
+    saying_of_each,
+    says_of_each,
+)
 from prefgen.dataset.verdicts import places_of_names
 from prefgen.errors import RecipeError
 
@@ -94,7 +102,10 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
                 yield from _numbers(name, words, of_each)
     for name in _scored(names) if not answers.are_sides else ():
         items: Any = decoded(row[name])
-        if name not in answers.columns and is_list(items) and len(items) == len(answers.texts):
+        are_of_each = (
+            is_list(items) and len(items) == len(answers.texts) and not are_of_items(items, judges=True)
+        )
+        if name not in answers.columns and are_of_each:
             yield from _values_of_items(name, items)  # as each has `score` in Magpie's `rewards_armorm`
     if not answers.marks:
         yield from _values_of_items(answers.columns[0], decoded(row[answers.columns[0]]))

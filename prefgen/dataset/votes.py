@@ -45,6 +45,16 @@ def votes_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -
     return for_chosen + unknown >= for_other if sense == "loses" else for_chosen <= for_other + unknown
 
 
+def are_votes(row: Row, name: str, values: Sequence[Any], answers: Answers) -> bool:
+    """Whether each of several values is understood as a vote, a tie (also 0) or none, and they are not all
+    different, as those are that tell people apart.
+    """
+    cast = [value for value in values if not is_missing(value) and not _is_for_none(value)]
+    are_names = len(cast) > 1 and len({*map(str, cast)}) == len(cast)
+    places = (place_of_cell(row, name, value, answers) for value in cast if str(value) != "0")
+    return not are_names and all(place is not None and place >= 0 for place in places)
+
+
 def _is_for_none(vote: Any) -> bool:
     """Whether a vote is a tie, also one under a key that asks for the better answer."""
     data = decoded(vote)

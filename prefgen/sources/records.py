@@ -50,6 +50,8 @@ from prefgen.tables import BadRow
 from prefgen.transport.openai_protocol import encode_message
 from prefgen.types import Pair, Prompt, Record, Response, Score
 
+_Asked = tuple[bytes, frozenset[bytes]]
+
 
 @source("records")
 class Records(Plugin):
@@ -106,7 +108,7 @@ class Records(Plugin):
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         rows = self._open(local, bad_rows)
         if self.on_bad_rows == "drop":
-            looked_at, broken = self._broken_pairs(self._open(local, BadRows("drop")), provenance.defaults)
+            looked_at, broken = self._broken_pairs(local, provenance.defaults)
             found = self._records_from_rows(islice(rows, looked_at), provenance, bad_rows, broken)
             yield from _each_once(found, bad_rows)
         else:
@@ -126,16 +128,31 @@ class Records(Plugin):
         return single_split(iter(rows))
 
     def _broken_pairs(
-        self, rows: Iterable[tuple[str, Mapping[str, Any]]], defaults: Mapping[str, Any]
+        self, local: Path, defaults: Mapping[str, Any]
     ) -> tuple[int | None, dict[str, RecipeError]]:
         """(how many rows were looked at, what is wrong by the place of a row) of pairs that `prefgen check`
-        would leave out. With a `limit` no more rows are looked at than it takes, all (None) otherwise.
+        would leave out. With a `limit` rows are looked at until so many records are left, all (None)
+        otherwise: what later rows say of earlier ones is known at the end alone.
+        """
+        count = self.limit
+        while True:
+            looked_at, broken, left = self._look_at(self._open(local, BadRows("drop")), defaults, count)
+            if looked_at is None or count is None or left >= (self.limit or 0):
+                return looked_at, broken
+            count *= 2
+
+    def _look_at(
+        self, rows: Iterable[tuple[str, Mapping[str, Any]]], defaults: Mapping[str, Any], count: int | None
+    ) -> tuple[int | None, dict[str, RecipeError], int]:
+        """(how many rows hold `count` records, or None for all; what is wrong with pairs among them; how many
+        records are left).
         """
         counter, provenance = OccurrenceCounter(), Provenance(defaults, self.keep_columns)
-        looked_at, broken = 0, dict[str, RecipeError]()
+        looked_at, are_all, broken = 0, False, dict[str, RecipeError]()
+        answers: dict[str, _Asked] = {}
 
         def pairs() -> Iterator[tuple[str, Mapping[str, Any]]]:
-            nonlocal looked_at
+            nonlocal looked_at, are_all
             records = 0
             for where, given in rows:
                 looked_at += 1
@@ -144,15 +161,19 @@ class Records(Plugin):
                 except RecipeError:
                     continue  # which is said when it is read again
                 if isinstance(found, Record):
+                    if count is not None:
+                        answers[where] = _answers_of(found)
                     if found.pairs:
                         yield where, with_unknown_origins(row)
                     records += where not in broken
-                if records == self.limit:
+                if records == count:
                     return
+            are_all = True
 
         for _, where, error in broken_rows(pairs(), relations=PAIR_RELATIONS):
             broken.setdefault(where, error)
-        return (None if self.limit is None else looked_at), broken
+        left = {given for where, given in answers.items() if where not in broken}
+        return (None if are_all else looked_at), broken, len(left)
 
     def _records_from_rows(
         self,
@@ -197,15 +218,20 @@ def _each_once(records: Iterable[tuple[str, Record]], bad_rows: BadRows) -> Iter
     """The records, each with other answers or another prompt: what stands twice would be judged twice, and
     make its pairs twice. The later ones go to `bad_rows`.
     """
-    places: dict[tuple[bytes, frozenset[bytes]], str] = {}
+    places: dict[_Asked, str] = {}
     for where, record in records:
-        asked = turns_key([encode_message(message) for message in record.prompt.messages])
-        answers = (turns_key([encode_message(m) for m in r.messages]) for r in record.responses)
-        first = places.setdefault((asked, frozenset(answers)), where)
+        first = places.setdefault(_answers_of(record), where)
         if first == where:
             yield record
         else:
             bad_rows.refuse(NotAPair(f"the same answers stand before ({first})", where, "twice"), where)
+
+
+def _answers_of(record: Record) -> _Asked:
+    """The prompt of a record and its answers, in whatever order."""
+    asked = turns_key([encode_message(message) for message in record.prompt.messages])
+    answers = (turns_key([encode_message(m) for m in r.messages]) for r in record.responses)
+    return asked, frozenset(answers)
 
 
 def _is_ranked(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> bool:

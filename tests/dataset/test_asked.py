@@ -245,6 +245,7 @@ def test_what_is_certainly_asked_is_not_dropped(row, words, tmp_path):
             "u:Q",
         ),
         ({"prompt": "Q", "chat_template_kwargs": {"custom_instructions": "", "xml_tools": None}}, "u:Q"),
+        ({"prompt": "Q", "chat_template_kwargs": '{"thinking_budget": 512, "enable_thinking": true}'}, "u:Q"),
         ({"question": "Read: Long. Why?", "passage": "Long."}, "u:Read: Long. Why?"),
         ({"question": "x or y?", "choices": ["x", "y"]}, "u:x or y?"),
         (

@@ -217,7 +217,8 @@ VOTES_AGAINST = [
     {**AB, "loser": ["A", "tie"]}, {**AB, "winner": {"a": {"b": {}}}},
     {**LIST, "votes": [1, 1, 0]}, {"response_1": "The Nile.", "response_2": "No.", "votes": [2, 2, 1]},
     {"winner": ["rejected", "rejected"]},
-    {**AB, "preference_statement": "Response B is better"},
+    {**AB, "preference_statement": "Response B is better"}, {**AB, "answer_b_chosen": True},
+    {**AB, "a_chosen": "false"}, {**AB, "b_rejected": 0},
     *(
         {**AB, name: votes}
         for name in ("annotations", "judgements", "reviews", "gpt4_eval", "whatever", "feedback", "metadata")
@@ -225,6 +226,8 @@ VOTES_AGAINST = [
             [{"judge": "gpt", "winner": "B"}], [{"annotator": 1, "preference": "B"}] * 2,
             [{"winner": "A"}, {"winner": "B"}], [{"loser": "A"}], json.dumps([{"verdict": "B", "why": "x"}]),
             [{"winner": "tie"}, {"winner": "B"}], [{"label": "B", "annotator": "x"}], {"winners": ["B", "B"]},
+            {"gpt": {"winner": "B"}, "claude": {"winner": "B", "why": "x"}},
+            [{"winner": "B"}, {"winner": "B"}, {"note": "x"}],
             {"gpt-4": "B", "claude": "B"}, {"gpt-4": "B", "claude": "B is better", "grade": "A"},
         )
         if name != "metadata" or isinstance(votes, dict)
@@ -232,9 +235,35 @@ VOTES_AGAINST = [
     *(
         {"response1": "The Nile.", "response2": "No.", **dict(zip(names, votes, strict=True))}
         for names in (("annotator1", "annotator2", "annotator3"), ("rater_1", "rater_2", "rater_3"))
-        for votes in ((2, 2, 1), ("B", "B", "A"), ("response2", "response2", None), (1, 2, 0))
+        for votes in ((2, 2, 1), ("B", "B", "A"), ("response2", "response2", None), (2, 2, 0))
     ),
 ]  # fmt: skip
+
+
+ABOUT_ELSE = [
+    {"author_1": "A. Smith", "author_2": "B. Jones"}, {"worker_1": 3, "worker_2": 8, "worker_3": 1},
+    {"annotator_1": 1, "annotator_2": 2}, {"annotator_1": 2, "annotator_2": 1, "annotator_3": 0},
+    {"rater_1": "B", "rater_2": "A"}, {"annotator_1": "P-12", "annotator_2": "P-12"},
+    {"user_1": 2, "user_2": 2},
+    {"ratings": [{"annotator": "1", "rating": 3}, {"annotator": "2", "rating": 5}]},
+    {"scores": [{"judge": "x", "score": 1}, {"judge": "y", "score": 2}]},
+    {"criteria_scores": [{"criterion": "x", "score": 1}, {"criterion": "y", "score": 2}]},
+    {"doc_scores": [{"doc": "x", "score": 0.3}, {"doc": "y", "score": 0.8}]},
+    {"found": [{"is_selected": 0, "passage_text": "x"}, {"is_selected": 1, "passage_text": "y"}]},
+    {"stats": [{"model": "x", "wins": 3}, {"model": "y", "wins": 10}]},
+    {"poll": [{"option": "A", "votes": 3}, {"option": "B", "votes": 9}]},
+    {"games": [{"won": False}, {"won": True}]}, {"found": {"is_selected": [0, 1], "url": ["x", "y"]}},
+    {"aspects": [{"aspect": "humor", "winner": "B"}, {"aspect": "length", "winner": "B"}]},
+    {"swaps": [{"order": "AB", "winner": "A"}, {"order": "BA", "winner": "B"}]},
+    {"info": {"pool": "B", "bucket": "B"}}, {"quiz": {"gold": "A", "pred": "B", "pred_2": "B"}},
+    {"aspects": {"helpfulness": "A", "length": "B", "humor": "B"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answers", [AB, SWAPPED, LIST])
+@pytest.mark.parametrize("beside", ABOUT_ELSE)
+def test_what_tells_other_things_apart_is_no_vote(answers, beside):
+    assert read({**SIDES, **answers, **beside}) == "The Nile."
 
 
 @pytest.mark.parametrize("beside", VOTES_AGAINST)
@@ -270,6 +299,11 @@ def test_votes_that_are_not_for_the_chosen_answer_are_one_line(beside):
         {"response1": "The Nile.", "response2": "No.", "annotator1": 17, "annotator2": 23, "annotator": "B"},
         {**AB, "user_1": "Ann", "user_2": "Bo"},
         {**AB, "preference_statement": "Response A is slightly better as it is more concise."},
+        *(
+            {**AB, name: [{"statement": "Response A is better than Response B.", "strength": -2}, *others]}
+            for name in ("three_most_similar_preferences", "all_preferences_unprocessed")
+            for others in ([], [{"statement": "Response B is better.", "strength": 1}])
+        ),
         {
             **AB,
             "preference_statement": "Both are good but Response A is better.",

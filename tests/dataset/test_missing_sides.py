@@ -102,3 +102,17 @@ def test_columns_that_differ_by_more_than_a_mark_are_mapped_whatever_stands_besi
     mapped = to_pair_row(row, {"chosen": "good", "rejected": "bad"}, "row")
 
     assert (mapped["chosen"], mapped["rejected"]) == (GOOD, BAD)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"best": GOOD, "worst": BAD, "tags": ["rivers", "africa"]},
+        {"preferred_text": GOOD, "other_text": BAD, "source_1": "example", "source_2": "example"},
+        {"gpt4": GOOD, "llama": BAD, "reviewer_1": "anna", "reviewer_2": "bert"},
+    ],
+)
+def test_short_columns_beside_two_longer_ones_leave_the_advice_to_name_them(row):
+    with pytest.raises(RecipeError, match="--columns chosen=NAME --columns rejected=NAME; else") as caught:
+        pair_messages(to_pair_row({"prompt": "Name a river.", **row}, {}, "row"), "row")
+    assert "\n" not in str(caught.value)

@@ -17,9 +17,11 @@ PICTURE = {"bytes": b"\x89PNG", "path": None}
 MARKED = [
     "<image>\nWhat colour?", "<image>What colour?", "<image> What colour?", "What colour?\n<image>",
     "Look:\n <image_1> <image_2> \nWhich?", "<image1>\nWhat colour?", "<video>\nWhat happens?",
-    "<audio>Who speaks?", "  <image>", "<image><image>Which?",
+    "What colour? <image>", "Which of these is blue?<image>\n", "Compare <image1> with <image_2>.",
+    "<|image_pad|>What colour?", "<audio>Who speaks?", "  <image>", "<image><image>Which?",
 ]  # fmt: skip
 UNMARKED = [
+    "What closes <image>", "<image1>x</image1>", "Is <|im_end|> a mark?",
     "What is <image> for?", "<video> tags do not play, why?", "<video>\n<source src='x'>\n</video>\nMend it.",
     "<image>\n<url>x</url>\n</image>", "Is a < b, and <images> a word?", "<image-rendering>", "<svg>\n<img>",
 ]  # fmt: skip
@@ -27,7 +29,13 @@ UNMARKED = [
 
 @pytest.mark.parametrize("name", ["picture", "screenshot", "decoded_image", "jpg_0", "clip"])
 @pytest.mark.parametrize(
-    "value", [PICTURE, [PICTURE, PICTURE], {"array": [0.1], "path": "x", "sampling_rate": 8000}]
+    "value",
+    [
+        PICTURE,
+        [None, PICTURE],
+        {"bytes": b"x", "path": "x.JPG"},
+        {"array": [0.1], "path": "x", "sampling_rate": 8000},
+    ],
 )
 def test_what_is_shown_under_any_name_is_not_lost(name, value, tmp_path):
     pq.write_table(pa.Table.from_pylist([{**ROW, name: value}]), tmp_path / "d.parquet")
@@ -39,7 +47,20 @@ def test_what_is_shown_under_any_name_is_not_lost(name, value, tmp_path):
             read()
 
 
-@pytest.mark.parametrize("value", [None, [], {"bytes": None, "path": None}, {"path": "x"}, {"bytes": 3}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        {"bytes": None, "path": None},
+        {"path": "x"},
+        {"bytes": 3},
+        {"bytes": "JVBERi0x", "path": "x.pdf"},
+        {"bytes": b"%PDF-1.7", "path": None},
+        {"bytes": "print(1)", "path": "a/b.py"},
+        {"array": [0.1, 0.2]},
+    ],
+)
 def test_a_cell_that_shows_nothing_is_let_be(value):
     assert to_pair_row({**ROW, "picture": value}, {}, "row")["chosen"] == "Blue."
 

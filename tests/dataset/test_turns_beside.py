@@ -99,28 +99,52 @@ def test_turns_that_are_asked_or_answers_are_let_be(beside):
 
 ROUND = ("Only French.", "Oui.")
 OF_ARENA = {"user": U("Hi."), "model_side_a": A("Hello."), "model_side_b": A("Hey.")}
-ROUNDS_OF_ANY_FORM = [
+ROUNDS_OF_ANY_NAME = [
     [{"user": "Only French.", "assistant": "Oui."}],
     [{"human": "Only French.", "gpt": "Oui."}],
-    [{"input": "Only French.", "output": "Oui."}],
-    [{"question": "Only French.", "answer": "Oui.", "id": 1}],
-    [{"prompt": "Only French.", "response": "Oui."}],
-    [list(ROUND)],
+    [{"user_message": "Only French.", "assistant_message": "Oui.", "id": 1}],
+    [{"user": "Only French."}, {"assistant": "Oui."}],
+    [{"user": "Only French.", "assistant": "Oui."}, {"user": "Name a river.", "assistant": None}],
+    [{"user": "Only French.", "assistant": "Oui."}, {"user": "Name a river."}],
+    [{"user": "Name a river.", "assistant": "In French?"}, {"user": "Name a river.", "assistant": "Le Nil."}],
+    [{"system": "Only French.", "user": "Name a river.", "assistant": "The Nile."}],
+    {"user": ["Only French.", "Name a river."], "assistant": ["Oui.", ""]},
     [[U("Only French."), A("Oui.")]],
+    [said("system", "Only French.")],
+    [U("Only French."), A("Oui."), {"note": "a note"}],
     [{"speaker": "user", "text": "Only French."}, {"speaker": "bot", "text": "Oui."}],
-    [{"sender": "human", "message": "Only French."}],
-    [{"role": "user", "utterance": "Only French."}],
+    [{"type": "human", "content": "Only French."}, {"type": "ai", "content": "Oui."}],
+    [{"author": "user", "content": "Only French."}, {"author": "assistant", "content": "Oui."}],
     {"messages": [U("Only French."), A("Oui.")]},
+    [{"messages": [U("Only French."), A("Oui.")]}],
+    {"id": 1, "dialog": [U("Only French."), A("Oui.")]},
     {"conversation": [{"input": "Only French.", "output": "Oui."}]},
     {"role": ["user", "assistant"], "content": list(ROUND)},
     {"user": "Only French.", "assistant": "Oui."},
     [OF_ARENA, {"user": U("Name a river."), "model_side_a": A("The Nile."), "model_side_b": A("No.")}],
+    [{**OF_ARENA, "user": U("Name a river.")}, {**OF_ARENA, "user": U("Name a river.")}],
+]
+ROUNDS_BY_NAME = [
+    [{"input": "Only French.", "output": "Oui."}],
+    [{"question": "Only French.", "answer": "Oui.", "id": 1}],
+    [{"prompt": "Only French.", "response": "Oui."}, {"prompt": "Name a river.", "response": None}],
+    {"question": list(ROUND), "answer": ["Oui.", "Non."]},
+    [list(ROUND)],
+    [list(ROUND), ["Name a river.", ""]],
+    [list(ROUND), ["Name a river.", None]],
+    [{"sender": "human", "message": "Only French."}],
+    [{"role": "user", "utterance": "Only French."}],
+    {"role": "user", "content": "Only French."},
+    {"user": "French", "assistant": "Oui"},
 ]
 ASKED_ROUNDS = [
     [{"user": "Name a river.", "assistant": "The Nile."}],
+    [{"user": "Name a river.", "assistant": ""}],
+    [{"user": "Name a river."}, {"assistant": "The Nile."}],
     [{"input": "Name a river.", "output": "another"}],
     [{"prompt": "Name a river.", "response": "a"}, {"prompt": "Name a river.", "response": "b"}],
     [["Name a river.", "The Nile."]],
+    [["Name a river.", ""]],
     [[U("Name a river."), A("The Nile.")], [U("Name a river."), A("another")]],
     {"messages": [U("Name a river.")]},
     {"role": ["user", "assistant"], "content": ["Name a river.", "another"]},
@@ -129,29 +153,61 @@ ASKED_ROUNDS = [
 NO_ROUNDS = [
     [{"user": "bob", "score": 3}, {"user": "ann", "score": 4}],
     [{"user": "bob", "model": "gpt-4"}],
+    [{"user": "Ann", "assistant": "gpt-4"}],
+    {"user": "gpt-4", "assistant": "llama"},
+    {"role": "user", "text": "a teacher of 50"},
+    [{"sender": "user", "message": "nice answer"}],
+    [{"name": "Ann", "role": "user", "text": "B"}],
     [{"speaker": "Bob", "text": "Hm."}, {"speaker": "Ann", "text": "Well."}],
-    {"question": "Name a river.", "answer": "The Nile."},
+    {"question": "Name a lake.", "answer": "Titicaca."},
+    [{"input": "1 2", "output": "3"}, {"input": "4 5", "output": "9"}],
+    [{"question": "Who wrote it?", "answer": "Bob wrote it."}],
+    {"input": ["1 2"], "output": ["3"]},
+    [["City", "Country"], ["Paris", "in France"]],
+    [["The Nile", "https://example.org"]],
     {"role": "writer", "content": "x"},
     [["a", "b", "c"]],
     [[1, 2], [3, 4]],
     ["Only French.", "Oui."],
     [{"title": "Rivers", "text": "They flow."}],
+    {"user": 12, "assistant": [3]},
+    [{"role": ["user"], "content": "x"}],
     "{not JSON",
 ]
+OTHER_NAMES = ("whatever", "test_cases", "few_shot_examples", "table", "tags", "conversation_tags", "steps")
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("rounds", ROUNDS_OF_ANY_FORM)
-def test_rounds_of_any_form_are_turns(name, rounds):
+def refuse_turns(name: str, rounds: object) -> None:
     for value in (rounds, json.dumps(rounds)):
         with pytest.raises(RecipeError, match=f"row: {name} holds turns that what is asked does not have"):
             read({"prompt": "Name a river.", name: value, **SIDES})
 
 
-@pytest.mark.parametrize("value", [*ASKED_ROUNDS, *NO_ROUNDS])
-def test_rounds_that_are_asked_and_what_is_no_round_are_let_be(value):
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("rounds", ROUNDS_OF_ANY_NAME)
+def test_rounds_of_any_form_are_turns(name, rounds):
+    refuse_turns(name, rounds)
+
+
+@pytest.mark.parametrize("name", ["dialog", "previous", "prior_qa_pairs", "chat_log", "rounds_1", "Session"])
+@pytest.mark.parametrize("rounds", ROUNDS_BY_NAME)
+def test_what_may_be_anything_is_turns_under_the_name_of_a_conversation(name, rounds, tmp_path):
+    refuse_turns(name, rounds)
+    (tmp_path / "d.jsonl").write_text(json.dumps({"prompt": "Name a river.", name: rounds}))
+    with pytest.raises(RecipeError, match="holds turns"):
+        list(File(path="d.jsonl").read(tmp_path))
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+@pytest.mark.parametrize("value", [*ASKED_ROUNDS, *NO_ROUNDS, *ROUNDS_BY_NAME])
+def test_what_is_no_round_for_certain_is_let_be_under_other_names(name, value):
     for cell in (value, json.dumps(value)):
-        assert read({"prompt": "Name a river.", "whatever": cell, **SIDES})[-1] == "The Nile."
+        assert read({"prompt": "Name a river.", name: cell, **SIDES})[-1] == "The Nile."
+
+
+@pytest.mark.parametrize("value", ASKED_ROUNDS)
+def test_rounds_that_are_asked_are_let_be(value):
+    assert read({"prompt": "Name a river.", "dialog": value, **SIDES})[-1] == "The Nile."
 
 
 def test_rounds_of_two_models_are_held_by_sides_that_have_them():

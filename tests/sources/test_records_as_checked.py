@@ -167,10 +167,18 @@ def test_without_drop_a_row_that_others_contradict_is_a_record(tmp_path):
     assert len(records(tmp_path, asked(0), other_way(asked(0)), asked(0))) == 3
 
 
-def test_a_limit_counts_what_is_good_by_itself_and_looks_no_further(tmp_path):
-    rows = [{**asked(0), "rejected": ""}, {"prompt": "x"}, asked(1), asked(1), asked(2), other_way(asked(2))]
+def test_a_limit_is_filled_with_good_rows_whatever_is_known_of_others_at_the_end(tmp_path):
+    bad = [{**asked(0), "rejected": ""}, {"prompt": "x"}, asked(1), asked(1), asked(2), other_way(asked(2))]
+    good = [asked(number) for number in range(3, 40)]
 
-    assert drop(tmp_path, *rows, limit=3) == (
-        [asked(1)["prompt"], asked(2)["prompt"]],
-        drop(tmp_path, *rows[:5])[1],
-    )
+    for limit in (1, 2, 3, 10, 37, 38):
+        prompts, lost = drop(tmp_path, *bad, *good, limit=limit)
+        assert prompts == [asked(1)["prompt"], *(row["prompt"] for row in good)][:limit]
+        assert set(lost) <= set(drop(tmp_path, *bad, *good)[1])
+    assert len(drop(tmp_path, *bad, *good, limit=99)[0]) == 38
+
+
+def test_a_limit_looks_no_further_than_it_must(tmp_path):
+    rows = [asked(1), asked(2), asked(3), other_way(asked(2))]
+
+    assert drop(tmp_path, *rows, limit=2)[0] == [asked(1)["prompt"], asked(2)["prompt"]]

@@ -17,7 +17,7 @@ _LISTS = frozenset((
     "list", "lists", "schema", "schemas", "definition", "definitions", "spec", "specs", "specification",
     "specifications", "declaration", "declarations", "description", "descriptions", "doc", "docs", "set",
 ))  # fmt: skip
-_FILLING = frozenset(("available", "offered", "given", "all", "the", "candidate", "json", "openai"))
+_FILLING = frozenset(("available", "offered", "given", "all", "the", "candidate", "json", "xml", "openai"))
 """Words of names that say nothing but that tools stand there."""
 _SCHEMAS = ("parameters", "input_schema", "inputSchema")
 

@@ -29,10 +29,10 @@ _KEYS = frozenset((*_SPEAKERS, *_SAID, *_QUESTIONS, *_ANSWERS))
 _CONVERSATIONS = frozenset((
     "conversation", "conversations", "conv", "convs", "dialog", "dialogs", "dialogue", "dialogues", "chat",
     "chats", "history", "previous", "prior", "past", "earlier", "round", "rounds", "turn", "turns", "thread",
-    "session", "sessions", "message", "messages",
+    "session", "sessions", "message", "messages", "utterance", "utterances", "exchanges",
 ))  # fmt: skip
 _BEHIND = frozenset((
-    "log", "logs", "context", "list", "json", "text", "data", "raw", "so", "far", "qa", "pairs", "exchanges",
+    "log", "logs", "context", "list", "json", "text", "data", "raw", "so", "far", "qa", "pairs",
 ))  # fmt: skip
 """Words at the end of a name that change nothing of what it is."""
 _NAME = re.compile(r"[!-~]{1,40}(?<![.?!])")

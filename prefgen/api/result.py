@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.manifest import Manifest
-from prefgen.dataset.read_run import read_manifest, read_pairs
+from prefgen.dataset.read_run import is_run, read_manifest, read_pairs
 from prefgen.engine.previous import kept_datasets
 from prefgen.engine.run import RunOutcome
 from prefgen.engine.yield_table import KEPT
@@ -76,6 +76,16 @@ class Result:
         )
 
     def __fspath__(self) -> str:
+        """Where this run is, for whatever takes a path. Raises as `pairs` does where a later run replaced
+        it, and RecipeError where an earlier one's dataset stands in its place.
+        """
+        if self.complete:
+            return str(self._folder())
+        if is_run(self.path) and read_manifest(self.path).complete:
+            raise RecipeError(
+                f"the run in {str(self.path)!r} is not complete, and the dataset that stands there is of an "
+                "earlier one: name the folder, if that is meant"
+            )
         return str(self.path)
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Pairs from wherever they are. (prefgen/api/pairs.py)"""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,20 @@ def test_pairs_of_a_run_that_is_not_whole_say_so(tmp_path):
         pairs = prefgen.pairs(more)
 
     assert pairs.partial and str(pairs).startswith(f"{pairs.partial}\n")
+
+
+def test_a_run_is_not_taken_for_another_in_its_folder(tmp_path):
+    recipe = a_recipe(prompts=("One?", "Two?"))
+    first = prefgen.run(recipe, out=tmp_path / "run", journal=tmp_path / "j.sqlite")
+    second = prefgen.run(
+        {**recipe, "seed": 2}, out=tmp_path / "run", journal=tmp_path / "none.sqlite", offline=True
+    )
+    assert not second.complete
+
+    with pytest.raises(prefgen.RecipeError, match="the dataset that stands there is of an earlier one"):
+        prefgen.pairs(second)
+    before = [row["id"] for row in prefgen.pairs(first)]
+    third = prefgen.run({**recipe, "seed": 2}, out=tmp_path / "run", journal=tmp_path / "j.sqlite", yes=True)
+
+    assert third.complete and [row["id"] for row in prefgen.pairs(first)] == before
+    assert Path(first).parent == tmp_path / "run" / "previous"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.dataset.pair_formats import ColumnNames
     from prefgen.dataset.partial import Partial
     from prefgen.publish.settings import PublishSettings
+    from prefgen.recipe.build import Pipeline
     from prefgen.recipe.load import LoadedRecipe
     from prefgen.trainers.settings import TrainSettings
 
@@ -233,10 +234,28 @@ def check_recipe(
         from prefgen.engine.connect import check_servers
 
         wait_for(lambda: check_servers(pipeline))
+    warnings = (*pipeline.warnings, *_unset_keys(pipeline))
     return RecipeCheck(
-        tuple(pipeline.identities), tuple(pipeline.warnings), name=name or pipeline.recipe.name,
+        tuple(pipeline.identities), warnings, name=name or pipeline.recipe.name,
         models=len(loaded.data.get("models") or {}),
     )  # fmt: skip
+
+
+def _unset_keys(pipeline: "Pipeline") -> list[str]:
+    """Variables of API keys that the recipe names and that are not set: no fault of the recipe, and a run is
+    refused.
+    """
+    models_of: dict[str, list[str]] = {}
+    for name, model in pipeline.models.items():
+        variable = getattr(model.backend, "api_key_env", None)
+        is_named = "api_key_env" in model.backend.model_fields_set
+        if is_named and isinstance(variable, str) and not os.environ.get(variable, "").strip():
+            models_of.setdefault(variable, []).append(repr(name))
+    return [
+        f"the environment variable {variable} is not set: a run needs the API key that it is to hold, for "
+        f"{'model' if len(names) == 1 else 'models'} {', '.join(names)}"
+        for variable, names in models_of.items()
+    ]
 
 
 def parse_sections(loaded: "LoadedRecipe") -> "tuple[PublishSettings | None, TrainSettings | None]":

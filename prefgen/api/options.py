@@ -21,3 +21,9 @@ def bad_rows_of(policy: str) -> BadRows:
     if policy == "fail" or policy == "drop":
         return BadRows(policy)
     raise RecipeError(f"--on-bad-rows: {policy!r} is neither fail nor drop")
+
+
+def require_one(option: str, count: int | None) -> None:
+    """Raises RecipeError where an option that counts prompts wants none of them; None are all of them."""
+    if count is not None and count < 1:
+        raise RecipeError(f"{option} must be at least 1, found {count}")

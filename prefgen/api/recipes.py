@@ -9,6 +9,7 @@ from typing import Any
 from prefgen.api.consent import refuse_unasked
 from prefgen.api.loss_lines import losses_of
 from prefgen.api.notebook import shown_in_notebook
+from prefgen.api.options import require_one
 from prefgen.api.record_lines import record_lines
 from prefgen.api.run import options_of, pipeline_of, wait_for_run, with_warnings
 from prefgen.api.waiting import wait_for
@@ -62,6 +63,7 @@ def preview(
     """Run a fair sample of `n` prompts. Raises what stopped it, EndpointDown where replies are missing, and
     RecipeError where the recipe changed since the run in `out` and it would pay for anything, unless `yes`.
     """
+    require_one("n", n)
     pipeline = pipeline_of(recipe, sets)
     of_run = options_of(pipeline, out, journal, limit=n)
     wait_for(lambda: refuse_unasked(pipeline, of_run, yes=yes, of=of_run.out))
@@ -95,6 +97,7 @@ def plan(
     why: bool = False,
 ) -> Plan:
     """What a run would ask and cost, from `sample` of its prompts, without asking. Raises RecipeError."""
+    require_one("sample", sample)
     pipeline = pipeline_of(recipe, sets)
     options = options_of(pipeline, out, journal)
     return wait_for(lambda: make_plan(pipeline, options, sample=sample, why=why))

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefgen.api.consent import refuse_unasked
 from prefgen.api.notebook import shown_in_notebook
+from prefgen.api.options import require_one
 from prefgen.api.result import Result
 from prefgen.api.waiting import TICK, wait_for
 from prefgen.engine.event_loop import collect_rarely, fast_loop
@@ -104,6 +105,7 @@ def _whole_run(
     offline: bool,
     allow_new: bool,
 ) -> tuple[Pipeline, RunOptions]:
+    require_one("limit", limit)
     pipeline = pipeline_of(recipe, sets)
     return pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline, allow_new=allow_new)
 

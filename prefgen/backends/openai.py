@@ -90,6 +90,11 @@ class OpenAI(Plugin):
         """What keys hold: the route of a reward model decides what its rewards are."""
         return {"fields": {"score_route": self.score_route}} if self.score_route else {}
 
+    def validate(self) -> None:
+        """What the recipe names is an address; what the environment names is looked at when it is needed."""
+        if self.base_url:
+            self.address()
+
     def address(self) -> str:
         url = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         shown = re.sub(r"[^/]*@", "", re.split(r"[?#]", url)[0])  # a key may stand in the rest

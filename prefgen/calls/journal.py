@@ -49,6 +49,26 @@ class Spent:
     tokens: int
 
 
+SPENT = """
+    SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM (
+        SELECT cost, prompt_tokens + completion_tokens AS tokens FROM replies WHERE run = ?1
+        UNION ALL SELECT cost, tokens FROM possibly_billed WHERE run = ?1
+    )
+"""
+
+
+def read_spent(path: Path, run: str) -> Spent | None:
+    """What a run has paid and used, without opening its journal to write; None where that cannot be read."""
+    try:
+        db = sqlite.open_for_reading(path)
+        try:
+            return Spent(*db.execute(SPENT, (run,)).fetchone())
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return None
+
+
 class Journal:
     """An open journal."""
 
@@ -126,16 +146,8 @@ class Journal:
 
     def spent(self, run: str) -> Spent:
         """What a run has paid and used in all its starts."""
-        replies = self.query(
-            "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM "
-            "replies WHERE run = ?",
-            (run,),
-        )
-        billed = self.query(
-            "SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM possibly_billed WHERE run = ?",
-            (run,),
-        )
-        return Spent(replies[0][0] + billed[0][0], replies[0][1] + billed[0][1])
+        [(cost, tokens)] = self.query(SPENT, (run,))
+        return Spent(cost, tokens)
 
     def parked_request(self, key: bytes) -> bytes:
         """The request that waits under `key`, as a line of a batch file. Raises JournalError where there is

@@ -86,6 +86,7 @@ def main() -> None:
     --json also one object on stdout.
     """
     from prefgen.cli.failures import error_as_json, failure_as_json, print_error
+    from prefgen.cli.screen import say_note
     from prefgen.errors import PrefgenError
 
     as_json = "--json" in sys.argv[1:]
@@ -103,7 +104,7 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:  # the world outside: a full disk, a folder that is none, no right to write
         message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-        print(f"prefgen: {message}", file=sys.stderr)
+        say_note(f"prefgen: {message}")
         failure = failure_as_json(message, 1, type(error).__name__)
     except KeyboardInterrupt:
         print("prefgen: interrupted", file=sys.stderr)

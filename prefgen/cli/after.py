@@ -1,8 +1,9 @@
 """What follows a run: the recipe's `publish:` and `train:`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from prefgen.cli.screen import say_note
 
 if TYPE_CHECKING:
     from prefgen.publish.draft import Release
@@ -46,4 +47,4 @@ def train_on_run(run: Path, settings: "TrainSettings", release: "Release | None"
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr)
+    say_note(line)

@@ -2,7 +2,6 @@
 # pyright: reportMissingImports=false
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption
 from prefgen.cli.check_recipe import check_constitution, check_curators, check_recipe
 from prefgen.cli.completion import checkable
-from prefgen.cli.screen import NoPagerOption, paged, say_lines
+from prefgen.cli.screen import NoPagerOption, paged, say_lines, say_note
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
@@ -164,7 +163,7 @@ def command(
             with paged(off=no_pager):
                 say_lines(report_lines(report))
     if written:
-        print(written, file=sys.stderr)
+        say_note(written)
     raise typer.Exit(0 if report.passed or out is not None else 4)
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prefgen.cli.screen import say
+
 if TYPE_CHECKING:
     from prefgen.engine.run import RunOptions
     from prefgen.recipe.build import Pipeline
@@ -59,11 +61,10 @@ def agree_to_changes(
     if change is None:
         return
     if can_ask() or not (quiet or change.may_cost):
-        lines = [
-            f"{change.what[0].upper()}{change.what[1:]} changed since this folder's last run:",
-            *(f"  {line}" for line in change.differences),
-            *(f"{line[0].upper()}{line[1:]}." for line in (change.estimate, change.moved) if line),
-        ]
-        typer.echo("\n".join(lines), err=True)
+        say(f"{change.what[0].upper()}{change.what[1:]} changed since this folder's last run:", err=True)
+        for difference in change.differences:
+            say(difference, indent="  ", hanging="  ", err=True)
+        for line in filter(None, (change.estimate, change.moved)):
+            say(f"{line[0].upper()}{line[1:]}.", err=True)
     if can_ask() or change.may_cost:
         agree("Go on?", str(change.refusal(remedy)))

@@ -1,14 +1,13 @@
 """prefgen diff"""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.completion import datasets
-from prefgen.cli.screen import NoPagerOption, paged, say_lines
+from prefgen.cli.screen import NoPagerOption, paged, say_lines, say_note
 
 
 def command(
@@ -35,11 +34,11 @@ def command(
     first_dataset, second_dataset = open_to_compare((before, after), columns)
     for dataset in (first_dataset, second_dataset):
         if dataset.partial is not None:
-            print(f"{dataset.name}: {dataset.partial.sentence()}", file=sys.stderr)
+            say_note(f"{dataset.name}: {dataset.partial.sentence()}")
     sides = read_side(first_dataset), read_side(second_dataset)
     for side in sides:
         if said := side.broken_rows():
-            print(f"warning: {said}; `prefgen check` says more", file=sys.stderr)
+            say_note(f"warning: {said}; `prefgen check` says more")
     diff = compare_sides(*sides)
     if as_json:
         print(json.dumps(diff.as_json()))

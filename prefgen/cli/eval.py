@@ -1,7 +1,6 @@
 """prefgen eval"""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -10,6 +9,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.eval_win import format_interval, win
+from prefgen.cli.screen import say_note
 
 if TYPE_CHECKING:
     from prefgen.evaluation.tasks import ItemOutcome, ProtectionVerdict, TaskChange, TaskResult
@@ -96,7 +96,7 @@ def tasks(
     ]
     protected = protection_verdict(changes)
     for note in protected.notes if protected else ():
-        print(f"note: {note}", file=sys.stderr)
+        say_note(f"note: {note}")
     worse = None
     if protected and protected.failed:
         worse = GateFailed(f"{model!r} is worse than {base_name!r}: {'; '.join(protected.failed)}")

@@ -1,7 +1,6 @@
 """prefgen export"""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from prefgen.cli.arguments import (
     known_policy,
 )
 from prefgen.cli.completion import EXPORT_FORM_NAMES, datasets, one_of
+from prefgen.cli.screen import say_note
 
 
 def command(
@@ -56,6 +56,6 @@ def command(
 
     written = export(
         what, to=to, out=out, split=split, rule=rule, columns=columns, allow=allow,
-        on_bad_rows=known_policy(on_bad_rows), say=lambda said: print(said, file=sys.stderr),
+        on_bad_rows=known_policy(on_bad_rows), say=say_note,
     )  # fmt: skip
     print(json.dumps(written.as_json()) if as_json else written)

@@ -1,13 +1,12 @@
 """How a command says that it failed: a line on stderr, and with --json also one object on stdout."""
 
 import json
-import sys
 from typing import Any, NoReturn
 
 import typer
 
+from prefgen.cli.screen import say_note
 from prefgen.errors import PrefgenError
-from prefgen.text.plain_text import clean
 
 
 def failure_as_json(message: str, exit_code: int, code: str, **more: Any) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def error_as_json(error: PrefgenError) -> dict[str, Any]:
 def print_error(error: PrefgenError) -> None:
     """Print the error's lines on stderr; what they quote of a file or a server moves no cursor."""
     for one_error in getattr(error, "errors", (error,)):
-        print(clean(f"prefgen: {one_error}"), file=sys.stderr)
+        say_note(f"prefgen: {one_error}")
 
 
 def end_with(error: PrefgenError, **more: Any) -> NoReturn:

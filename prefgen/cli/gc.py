@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, RunOrAllArgument, run_folders
+from prefgen.cli.screen import say_note
 
 if TYPE_CHECKING:
     from prefgen.engine.previous import KeptDataset
@@ -47,18 +48,18 @@ def command(
         removed, stay = ([one.as_json() for one in some] for some in (datasets, needed))
         print(json.dumps({"removed": removed, "kept": stay, "bytes": size}))
     elif datasets:
-        typer.echo(f"removed {_count(datasets)}, {_megabytes(size)}", err=True)
+        say_note(f"removed {_count(datasets)}, {_megabytes(size)}")
 
 
 def _print_datasets(datasets: Sequence["KeptDataset"], needed: Sequence["KeptDataset"]) -> None:
     """What would go, and what stays, a line each."""
     for dataset in datasets:
-        typer.echo(_described(dataset), err=True)
+        say_note(_described(dataset))
     for dataset in needed:
         why = "it stays, since the run is not complete and this is its newest finished dataset"
-        typer.echo(f"{_described(dataset)}; {why}", err=True)
+        say_note(f"{_described(dataset)}; {why}")
     if not datasets:
-        typer.echo(f"no {'other ' if needed else ''}earlier datasets are kept here", err=True)
+        say_note(f"no {'other ' if needed else ''}earlier datasets are kept here")
 
 
 def _described(dataset: "KeptDataset") -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.screen import say_note
 
 if TYPE_CHECKING:
     from prefgen.calls.journal import Journal
@@ -35,7 +36,7 @@ def _opened(path: Path) -> "closing[Journal]":
 
 def called_by_its_old_name() -> None:
     """Look after the call journal (the earlier name of `prefgen journal`)."""
-    typer.echo("prefgen: `prefgen cache` is now called `prefgen journal`", err=True)
+    say_note("prefgen: `prefgen cache` is now called `prefgen journal`")
 
 
 @app.command("ls")
@@ -68,7 +69,7 @@ def gc(journal: FileOption = DEFAULT_JOURNAL, as_json: AsJsonOption = False) -> 
     if as_json:
         print(json.dumps({"bytes_before": size_before, "bytes": size_after}))
         return
-    typer.echo(f"{journal}: {size_before:,} bytes before, {size_after:,} after", err=True)
+    say_note(f"{journal}: {size_before:,} bytes before, {size_after:,} after")
 
 
 @app.command("rm")
@@ -91,7 +92,7 @@ def rm(
     if as_json:
         print(json.dumps({"erased": count}))
         return
-    typer.echo(f"erased {count:,} replies", err=True)
+    say_note(f"erased {count:,} replies")
 
 
 @app.command("verify")
@@ -113,7 +114,7 @@ def verify_journal(
         if as_json:
             print(json.dumps({"saved": saved_count, "damaged": str(damaged_path)}))
             return
-        typer.echo(f"saved {saved_count:,} replies; the damaged file is {damaged_path}", err=True)
+        say_note(f"saved {saved_count:,} replies; the damaged file is {damaged_path}")
         return
     with _opened(journal) as call_journal:
         verification = maintenance.verify(call_journal)
@@ -146,7 +147,7 @@ def export_replies(out: Path, journal: FileOption = DEFAULT_JOURNAL, as_json: As
     if as_json:
         print(json.dumps({"path": str(out), "replies": count}))
         return
-    typer.echo(f"wrote {count:,} replies to {out}", err=True)
+    say_note(f"wrote {count:,} replies to {out}")
 
 
 @app.command("import")
@@ -166,9 +167,8 @@ def import_(path: Path, journal: FileOption = DEFAULT_JOURNAL, as_json: AsJsonOp
         names = ("kept", "refused", "known", "failed", "unknown")
         print(json.dumps({name: getattr(counts, name) for name in names}))
         return
-    typer.echo(
+    say_note(
         f"kept {counts.kept:,} replies and {counts.refused:,} refusals; {counts.known:,} were known, "
         f"{counts.failed:,} are no answer and will be "
-        f"asked again, {counts.unknown:,} answer nothing that was exported from here",
-        err=True,
+        f"asked again, {counts.unknown:,} answer nothing that was exported from here"
     )

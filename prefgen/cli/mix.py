@@ -1,7 +1,6 @@
 """prefgen mix"""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from prefgen.cli.arguments import (
     known_policy,
 )
 from prefgen.cli.completion import datasets
+from prefgen.cli.screen import say_note
 from prefgen.text.said_lines import as_text, line
 
 CurateOption = Annotated[
@@ -74,7 +74,7 @@ def command(
     mixed = mix(
         parts, out=out, test=test, seed=seed, curate=curate, license=license, columns=columns,
         keep_columns=keep_columns, allow=allow, on_bad_rows=known_policy(on_bad_rows), plugins=not no_plugins,
-        say=lambda said: print(said, file=sys.stderr),
+        say=say_note,
     )  # fmt: skip
     if as_json:
         print(json.dumps(mixed.manifest.as_json()))

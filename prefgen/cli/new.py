@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.screen import say_note
 
 
 def command(
@@ -30,4 +31,4 @@ def command(
     if as_json:
         print(json.dumps({"path": str(path)}))
         return
-    typer.echo(f"wrote {path}. Next: prefgen preview {path}    prefgen run {path}", err=True)
+    say_note(f"wrote {path}. Next: prefgen preview {path}    prefgen run {path}")

@@ -1,13 +1,12 @@
 """What the commands say at the end of a run."""
 
 import json
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from prefgen.calls.batch_files import export_requests
 from prefgen.calls.journal import Journal
-from prefgen.cli.screen import say
+from prefgen.cli.screen import say, say_note
 from prefgen.engine.run import RunOptions, RunOutcome
 from prefgen.recipe.build import Pipeline
 
@@ -104,4 +103,4 @@ def export_parked_requests(outcome: RunOutcome, options: RunOptions, path: Path)
     """Write the parked requests as a batch file, whole or not at all."""
     with closing(Journal(options.journal)) as journal:
         export_requests(journal, outcome.parked_keys, path)
-    print(f"  {len(outcome.parked_keys):,} requests written to {path}", file=sys.stderr)
+    say_note(f"  {len(outcome.parked_keys):,} requests written to {path}")

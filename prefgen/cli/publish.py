@@ -1,7 +1,6 @@
 """prefgen publish"""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.completion import complete_runs, one_of
+from prefgen.cli.screen import say_note
 from prefgen.text.said_lines import as_text, line
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def command(
     settings = read_publish_settings(
         run, {name: value for name, value in options.items() if value is not None}
     )
-    release = publish(run, settings, dry_run=dry_run, pr=pr, say=lambda line: print(line, file=sys.stderr))
+    release = publish(run, settings, dry_run=dry_run, pr=pr, say=say_note)
     if as_json:
         print(json.dumps(_release_as_json(release)))
     else:

@@ -1,7 +1,6 @@
 """prefgen restore"""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
+from prefgen.cli.screen import say_note
 
 
 def command(
@@ -39,7 +39,7 @@ def command(
 
     result = restore(
         what, sources, out, columns=parse_columns(columns), partial=partial,
-        say=lambda line: print(line, file=sys.stderr),
+        say=say_note,
     )  # fmt: skip
     if as_json:
         print(json.dumps(asdict(result)))
@@ -47,4 +47,4 @@ def command(
         counts = ", ".join(f"{name} {count:,}" for name, count in result.counts.items())
         print(f"{out}: {counts}; {result.restored:,} rows have their texts again")
     if left := result.left():
-        print(f"{left}; `--on-bad-rows drop` leaves them out of what is made of this", file=sys.stderr)
+        say_note(f"{left}; `--on-bad-rows drop` leaves them out of what is made of this")

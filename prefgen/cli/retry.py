@@ -9,6 +9,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.completion import complete_runs
+from prefgen.cli.screen import say_note
 
 
 def command(
@@ -42,10 +43,9 @@ def command(
                 marked_count += 1
     write_json(run / RETRIES, {"keys": attempts, "records": sorted(record_ids)})
     if not as_json:
-        typer.echo(
+        say_note(
             f"{marked_count:,} asks of {len(record_ids):,} records will be made again by the next `prefgen "
-            "run` of this recipe",
-            err=True,
+            "run` of this recipe"
         )
     print(json.dumps({"marked": marked_count}))
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import typer
+from prefgen.cli.screen import say
 
 if TYPE_CHECKING:
     from prefgen.dataset.partial import Partial
@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 def say_partial(partial: "Partial | None", *, as_json: bool = False) -> None:
     """Say how far it is: on stdout, where people read; beside rows that programs read, on stderr."""
     if partial is not None:
-        typer.echo(partial.sentence(), err=as_json)
+        say(partial.sentence(), err=as_json)

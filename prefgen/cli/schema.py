@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from prefgen.cli.screen import say_note
+
 
 def command(
     path: Annotated[
@@ -24,4 +26,4 @@ def command(
         print(text)
     else:
         path.write_text(text + "\n", encoding="utf-8")
-        typer.echo(f"wrote {path}", err=True)
+        say_note(f"wrote {path}")

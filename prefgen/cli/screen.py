@@ -85,6 +85,11 @@ def say(*parts: Styled, indent: str = "", hanging: str = "", err: bool = False) 
         console.print(Text(indent + beginning) + line, soft_wrap=True)
 
 
+def say_note(text: str) -> None:
+    """Say on stderr what is no data: an error, what goes before a question, what became of it all."""
+    say(text, hanging="  ", err=True)
+
+
 def say_lines(lines: Iterable[Line]) -> None:
     """Print what there is to say, as `say` does."""
     for line in lines:

@@ -14,7 +14,7 @@ from prefgen.api.choose_rows import rows_of_id
 from prefgen.cli.arguments import AsJsonOption, IdArgument
 from prefgen.cli.completion import complete_runs
 from prefgen.cli.say_partial import say_partial
-from prefgen.cli.screen import NoPagerOption, paged, say, say_lines
+from prefgen.cli.screen import NoPagerOption, paged, say, say_lines, say_note
 from prefgen.errors import RecipeError
 from prefgen.text.plain_text import one_line
 
@@ -69,7 +69,7 @@ def lost(
     if as_json:
         _print_lines(rows)
     elif not failures:
-        typer.echo(f"{run} lost nothing{' so far' if opened.partial else ''}", err=True)
+        say_note(f"{run} lost nothing{' so far' if opened.partial else ''}")
     else:
         limit = 1200 if row_id is None else sys.maxsize
         with paged(off=no_pager):
@@ -99,7 +99,7 @@ def dropped(
     if as_json:
         _print_lines(rows)
     elif not drops:
-        typer.echo(f"no curator took anything out of {run}", err=True)
+        say_note(f"no curator took anything out of {run}")
     else:
         with paged(off=no_pager):
             _print_kinds(rows, "curator", Counter(row["curator"] for row in drops), _print_drop)

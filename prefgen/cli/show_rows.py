@@ -12,7 +12,7 @@ from prefgen.api.choose_rows import Where, rows_of_id, sample_rows, with_carried
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, IdArgument
 from prefgen.cli.completion import complete_runs, datasets
 from prefgen.cli.say_partial import say_partial
-from prefgen.cli.screen import NoPagerOption, paged, rule, say_lines
+from prefgen.cli.screen import NoPagerOption, paged, rule, say_lines, say_note
 from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def records(
         )
     say_partial(opened.partial, as_json=as_json)
     if not chosen:
-        typer.echo(wanted.nothing_fits("records", str(run)), err=True)
+        say_note(wanted.nothing_fits("records", str(run)))
     losses = losses_of(opened, {record.id for record in chosen})
     with paged(off=no_pager or as_json):
         for record in chosen:
@@ -103,7 +103,7 @@ def pairs(
     )
     say_partial(chosen.partial, as_json=as_json)
     if not chosen.rows:
-        typer.echo(wanted.nothing_fits("pairs", dataset), err=True)
+        say_note(wanted.nothing_fits("pairs", dataset))
     with paged(off=no_pager or as_json):
         for place, row in chosen.rows:
             if as_json:

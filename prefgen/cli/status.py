@@ -14,7 +14,9 @@ from prefgen.text.plain_table import Column
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How far a run is. `failures`, `paid_usd` and `models` are known of a start that has ended alone."""
+    """How far a run is. Of a start that has not ended, `failures` and `models` are those of the records that
+    are finished and `paid_usd` is what the journal holds; None where that cannot be read.
+    """
 
     run: str
     state: str
@@ -91,10 +93,11 @@ def _read_status(folder: Path) -> RunStatus:
     from prefgen.errors import RecipeError
     from prefgen.storage.folder_lock import is_held
 
-    started_at, ended_at = last_start(folder) or (None, None)
+    last = last_start(folder)
+    refusal = last.refusal if last else None
     manifest, stopped = None, None
     is_at_work = is_held(folder)
-    has_ended = not is_at_work and (ended_at is not None or started_at is None)
+    has_ended = not is_at_work and (last is None or bool(last.ended_at or refusal))
     try:  # the manifest is that of the last start that has ended
         manifest = read_manifest(folder) if has_ended and is_run(folder) else None
     except RecipeError as error:
@@ -103,21 +106,56 @@ def _read_status(folder: Path) -> RunStatus:
         state = "at work"
     elif manifest is not None:
         state = "complete" if manifest.complete else "incomplete"
+    elif stopped:
+        state = "incomplete"
     else:
-        state = "incomplete" if stopped else "never stopped cleanly"
+        state = "refused" if refusal else "never stopped cleanly"
+    stopped = (f"the last start was refused: {refusal}" if refusal else None) or stopped
     of_files = (manifest.yields.prompts, manifest.yields.prompts, manifest.yields.pairs) if manifest else None
     progress = None if state == "complete" else read_progress(folder / RECORD_STORE)
     prompts, finished, pairs = progress or of_files or (0, 0, 0)
+    if manifest is not None:
+        failures, models = sum(manifest.yields.failures.values()), sorted(manifest.models)
+        paid_usd = manifest.cost.paid_usd
+    else:
+        failures, models = _known_of_unfinished(folder)
+        paid_usd = _paid_so_far(folder, last.journal if last else None)
     return RunStatus(
         run=str(folder),
         state=state,
-        started_at=started_at,
-        ended_at=ended_at,
+        started_at=last.started_at if last else None,
+        ended_at=last.ended_at if last else None,
         prompts=prompts,
         finished=finished,
         pairs=pairs,
-        failures=sum(manifest.yields.failures.values()) if manifest else None,
-        paid_usd=manifest.cost.paid_usd if manifest else None,
-        models=sorted(manifest.models) if manifest else (),
-        stopped=manifest.stopped if manifest else stopped,
+        failures=failures,
+        paid_usd=paid_usd,
+        models=models,
+        stopped=stopped or (manifest.stopped if manifest else None),
     )
+
+
+def _known_of_unfinished(folder: Path) -> tuple[int | None, Sequence[str]]:
+    """(how much was lost, the models) of a run whose last start has not ended, as far as it is."""
+    from prefgen.dataset.unfinished_run import UnfinishedRun, agreed_manifest
+    from prefgen.errors import RecipeError
+
+    try:
+        unfinished = UnfinishedRun(folder)
+        return sum(1 for _ in unfinished.failures()), sorted(unfinished.manifest.models)
+    except RecipeError:  # no prompt of it can be finished yet
+        agreed = agreed_manifest(folder)
+        return None, sorted(agreed.models) if agreed else ()
+
+
+def _paid_so_far(folder: Path, journal: Path | None) -> float | None:
+    """What the journal holds of what the run paid in all its starts."""
+    from prefgen.calls.budget import PICO
+    from prefgen.calls.journal import read_spent
+    from prefgen.dataset.read_run import RUN_ID
+
+    run_id = folder / RUN_ID
+    if journal is None or not journal.is_file() or not run_id.is_file():
+        return None
+    spent = read_spent(journal, run_id.read_text(encoding="utf-8").strip())
+    return spent.cost / PICO if spent else None

@@ -1,7 +1,6 @@
 """prefgen train"""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption
 from prefgen.cli.completion import datasets
 from prefgen.cli.consent import YesOption
-from prefgen.cli.screen import say_lines
+from prefgen.cli.screen import say_lines, say_note
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.evaluation.after_training import Judging
@@ -203,4 +202,4 @@ def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    say_note(line)

@@ -5,6 +5,7 @@ would give.
 """
 
 import json
+import os
 import sqlite3
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from prefgen.dataset.bad_rows import BAD_ROWS
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.dataset.unfinished_run import AGREED, RECORD_STORE
-from prefgen.engine.connect import budget_of, connect, open_journals
+from prefgen.engine.connect import budget_of, connect, known_journal, open_journals
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.manifest import RunSummary, manifest_before, write_output
 from prefgen.engine.progress import Progress
@@ -172,7 +173,12 @@ class Runner:
             before, retries = self._earlier_manifest(), read_retries(out)
             store = RecordStore(out / RECORD_STORE)
             closing.callback(store.close)
-            append_log(out, "start", recipe=pipeline.recipe.name, limit=options.limit, live=options.live)
+            journal_file = os.path.relpath(known_journal(pipeline, out, options.journal), out)
+            append_log(
+                out, "start", recipe=pipeline.recipe.name, limit=options.limit, live=options.live,
+                journal=journal_file,
+            )  # fmt: skip
+            closing.push(self._log_refusal)
             most_workers = 0 if self._parts else further_processes(pipeline)
             workers = WorkerPool(pipeline, out, options.journal, most_workers)
             closing.callback(workers.close)
@@ -221,6 +227,11 @@ class Runner:
             out, complete, manifest, self._stop.reason, outcome.waiting, outcome.lost,
             list(dict.fromkeys(context.parked_keys)), inputs.prompts, self.progress.stats.last_fault,
         )  # fmt: skip
+
+    def _log_refusal(self, _: object, error: BaseException | None, __: object) -> None:
+        """Write down that a start ended before it asked anybody: it was not killed."""
+        if isinstance(error, PrefgenError) and self._segments is None:
+            append_log(self.options.out, "refused", why=str(error))
 
     def _earlier_manifest(self) -> Manifest | None:
         """What an earlier start of this run wrote. Raises RecipeError where the folder holds another

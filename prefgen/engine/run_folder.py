@@ -3,11 +3,12 @@ its place.
 """
 
 import json
+import os
 import shutil
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,21 +71,38 @@ def append_log(out: Path, event: str, **fields: Any) -> None:
         file.write(orjson.dumps(line) + b"\n")
 
 
-def last_start(out: Path) -> tuple[str, str | None] | None:
-    """(when the last start of a run began, when it ended) as log.jsonl has it, in UTC; None where nothing can
-    be read there. A start without an end is at work, or was killed.
+@dataclass(frozen=True)
+class LastStart:
+    """The last start of a run, as log.jsonl has it. One without an end that was not refused is at work, or
+    was killed.
     """
-    started, ended = None, None
+
+    started_at: str
+    """In UTC, as `ended_at`."""
+    ended_at: str | None = None
+    refusal: str | None = None
+    """Why it ended before it asked anybody."""
+    journal: Path | None = None
+    """Where what it paid is booked."""
+
+
+def last_start(out: Path) -> LastStart | None:
+    """None where nothing can be read there."""
+    last: LastStart | None = None
     try:
         for line in (out / "log.jsonl").read_bytes().splitlines():
             entry = orjson.loads(line)
             if entry["event"] == "start":
-                started, ended = str(entry["time"]), None
-            elif entry["event"] == "end":
-                ended = str(entry["time"])
+                journal = entry.get("journal")
+                place = Path(os.path.normpath(out / journal)) if journal else None
+                last = LastStart(str(entry["time"]), journal=place)
+            elif last is not None and entry["event"] == "end":
+                last = replace(last, ended_at=str(entry["time"]))
+            elif last is not None and entry["event"] == "refused":
+                last = replace(last, refusal=str(entry["why"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return (started, ended) if started else None
+    return last
 
 
 def remove_folder(folder: Path) -> None:

@@ -73,6 +73,8 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
     identity = model_identity(
         model.name or name, model.revision, simulated, backend if all_is_content else None
     )
+    with placed(use, _endpoint_place(name, recipe, loaded)):
+        backend.validate()
     with placed(use, loaded.place(path)):
         check_call(backend, use)
         identity |= backend.identity_details()
@@ -95,6 +97,16 @@ def _endpoint_of(name: str, recipe: Recipe, backend_class: type[Plugin]) -> Endp
         if key in known_keys
     }
     return Endpoint.model_validate({**for_all, **own.model_dump(exclude_unset=True)})
+
+
+def _endpoint_place(name: str, recipe: Recipe, loaded: LoadedRecipe) -> str:
+    """Where the recipe says how a model is reached: its address, else its own endpoint, the one for all, or
+    the model.
+    """
+    own, for_all = ("run", "endpoints", name), ("run", "endpoints", FOR_ALL)
+    is_for_all = FOR_ALL not in recipe.models
+    wanted: list[Where] = [(*own, "base_url"), *([(*for_all, "base_url")] if is_for_all else []), own]
+    return loaded.place(next((path for path in wanted if path in loaded.places), ("models", name)))
 
 
 def _with_moved(endpoint: Endpoint, backend_class: type[Plugin]) -> Endpoint:

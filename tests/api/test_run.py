@@ -76,3 +76,15 @@ async def test_what_costs_nothing_or_is_new_needs_no_yes(server, tmp_path, monke
     assert (offline.complete, len(server.bodies)) == (False, asked)
     await _pays(lambda: prefgen.run(recipe, sets=OTHER_JUDGE, out=tmp_path / "new", journal=journal))
     assert len(server.bodies) == asked + 3
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_prompts_at_all_is_no_wish(tmp_path, count):
+    where = {"out": tmp_path / "out", "journal": tmp_path / "j.sqlite"}
+    for call, option in ((prefgen.run, "limit"), (prefgen.preview, "n"), (prefgen.plan, "sample")):
+        with pytest.raises(prefgen.RecipeError, match=f"^{option} must be at least 1, found {count}$"):
+            call(a_recipe(), **{option: count}, **where)
+    with pytest.raises(prefgen.RecipeError, match=f"^limit must be at least 1, found {count}$"):
+        asyncio.run(prefgen.arun(a_recipe(), limit=count, **where))
+
+    assert list(tmp_path.iterdir()) == []

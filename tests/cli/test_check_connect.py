@@ -48,6 +48,38 @@ async def test_a_key_that_is_missing_is_said(server, tmp_path):
     assert "model 'grader': the environment variable NO_SUCH_KEY is not set" in done.stderr
 
 
+async def test_a_variable_that_is_named_for_a_key_and_not_set_is_a_warning_without_a_look(server, tmp_path):
+    recipe = a_recipe(url=server.url)
+    for name in ("writer", "grader"):
+        recipe["run"]["endpoints"][name]["api_key_env"] = "NO_SUCH_KEY"
+
+    done = await checked(tmp_path, recipe, "--json")
+    known = await checked(tmp_path, recipe, "--json", NO_SUCH_KEY="none")
+
+    assert (done.returncode, known.returncode, server.bodies) == (0, 0, [])
+    [warning] = [said for said in json.loads(done.stdout)["warnings"] if "NO_SUCH_KEY" in said]
+    assert "NO_SUCH_KEY is not set" in warning and "for models 'writer', 'grader'" in warning
+    assert "NO_SUCH_KEY" not in known.stdout
+
+
+@pytest.mark.parametrize("who", ["grader", "default"])
+@pytest.mark.parametrize("address", ["localhost:8811/v1", "http:///v1", "http://x/v1?key=a"])
+@pytest.mark.parametrize("command", ["check", "plan"])
+async def test_an_address_that_is_none_is_said_with_its_place(tmp_path, who, address, command):
+    recipe = a_recipe(url="http://127.0.0.1:1/v1")
+    if who == "default":
+        recipe["run"]["endpoints"] = {}
+    lines = [f"{key}: {json.dumps(value)}" for key, value in recipe.items() if key != "run"]
+    lines += ["run:", "  endpoints:", f"    {who}:", "      timeout: 9", f"      base_url: {address}"]
+    (tmp_path / "r.yaml").write_text("\n".join(lines) + "\n")
+
+    done = await asyncio.to_thread(prefgen, command, "r.yaml", cwd=tmp_path, OPENAI_API_KEY="none")
+
+    assert done.returncode == 2
+    [said] = done.stderr.splitlines()
+    assert said.startswith(f"prefgen: r.yaml:{len(lines)}:") and "base_url" in said
+
+
 @pytest.mark.parametrize("words", [("--connect",), ("--set", "name=x")])
 async def test_what_is_no_recipe_has_no_servers(tmp_path, words):
     (tmp_path / "pairs.jsonl").write_text('{"prompt": "a?", "chosen": "b", "rejected": "c"}\n')

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sqlite3
 
 import pytest
 
@@ -242,9 +243,17 @@ async def _kill_a_first_run(folder, server, *, answers):
     process = start(folder / "r.json", folder / "runs" / "test", "env", "-C", str(folder))
     while len(server.bodies) <= answers:
         await asyncio.sleep(0.02)
+    at_work = await asyncio.to_thread(prefgen, "status", "--json", cwd=folder)
     process.kill()
     process.communicate()
+    killed = await asyncio.to_thread(prefgen, "status", "--json", cwd=folder)
     is_killed.set()
+    for said, state in ((at_work, "at work"), (killed, "never stopped cleanly")):
+        [row] = json.loads(said.stdout)
+        assert (row["state"], row["models"], row["failures"]) == (state, ["grader", "writer"], 0)
+        with sqlite3.connect(folder / "runs" / "calls.sqlite") as db:
+            [(picodollars,)] = db.execute("SELECT sum(cost) FROM replies")
+        assert row["paid_usd"] == picodollars / 10**12 > 0
     assert not (folder / "runs/test/manifest.json").exists()
     server.script = by_content
     server.bodies.clear()
@@ -290,6 +299,12 @@ async def test_a_start_that_was_refused_before_it_asked_anybody_is_no_run(tmp_pa
 
     key = ("--set", "run.endpoints.grader.api_key_env=NO_SUCH_KEY")
     keyless = await asyncio.to_thread(prefgen, "run", "r.json", *key, cwd=tmp_path)
+    [refused] = json.loads(prefgen("status", "--json", cwd=tmp_path).stdout)
     changed = await asyncio.to_thread(prefgen, "run", "r.json", *OTHER_LENGTH, cwd=tmp_path)
+    await asyncio.to_thread(prefgen, "run", "r.json", *key, "--yes", cwd=tmp_path)
+    [finished] = json.loads(prefgen("status", "--json", cwd=tmp_path).stdout)
 
+    assert (refused["state"], finished["state"], finished["pairs"]) == ("refused", "complete", 3)
+    for row in (refused, finished):
+        assert row["stopped"].startswith("the last start was refused: the environment variable NO_SUCH_KEY")
     assert (keyless.returncode, changed.returncode) == (2, 0), keyless.stderr + changed.stderr

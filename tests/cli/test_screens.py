@@ -58,6 +58,11 @@ def whole(lines, *words):
         ("check", "r.json"),
         ("diff", "runs/test", "runs/test"),
         ("preview", "r.json", "-n", "2"),
+        ("show", "lost", "runs/test"),
+        ("show", "dropped", "runs/test"),
+        ("show", "records", "runs/test", "--where", "model=nobody at all who has ever written a word"),
+        ("run", "a_recipe_of_that_name_is_nowhere_here.yaml"),
+        ("show", "pairs", "runs/there-is-no-run-of-that-name"),
     ],
     ids=lambda words: " ".join(words[:2]),
 )
@@ -66,6 +71,27 @@ def test_no_screen_is_wrapped_by_the_terminal(many, width, words):
 
     assert lines
     assert not whole(lines, "Traceback")
+
+
+@needs_tmux
+@pytest.mark.parametrize("width", [40, 80])
+async def test_nor_is_a_question(server, tmp_path, width):
+    server.script = by_content
+    prices = {"w": {"input": 1, "output": 2}, "g": {"input": 3, "output": 10}}
+    (tmp_path / "r.json").write_text(json.dumps(a_recipe(url=server.url, run={"prices": prices})))
+    environment = {"OPENAI_API_KEY": "none"}
+    assert (await asyncio.to_thread(prefgen, "run", "r.json", cwd=tmp_path, **environment)).returncode == 0
+
+    def question():
+        words = ("run", "r.json", "--set", "stages.2.judge.quality.aspects=[honesty]")
+        with prefgen_on_a_screen(*words, cwd=tmp_path, width=width, **environment) as screen:
+            return screen.wait_for("Go on?"), screen.lines("-J")
+
+    lines, joined = await asyncio.to_thread(question)
+
+    assert lines == joined, "the terminal had to wrap lines"
+    said = " ".join(" ".join(lines).split())
+    assert "judge: changed pair: follows a change About 3 of 9 requests are new, for about $0.0" in said
 
 
 @needs_tmux

@@ -42,7 +42,9 @@ def test_status_of_a_run_that_was_killed_says_how_far_it_came(done, tmp_path):
     assert row["paid_usd"] is None
     header, line = prefgen("status", "killed", cwd=tmp_path).stdout.splitlines()
     assert header.split() == ["run", "state", "last", "start", "prompts", "pairs", "lost", "paid", "models"]
-    assert re.search(r"killed +never stopped cleanly +\d{4}-.* ago\) +2 of 3 +2$", line.rstrip()), line
+    assert re.search(
+        r"killed +never stopped cleanly +\d{4}-.* ago\) +2 of 3 +2 +0 +grader, writer$", line.rstrip()
+    ), line
 
 
 def test_status_survives_a_folder_whose_manifest_is_broken(tmp_path):
@@ -63,7 +65,7 @@ def test_status_of_a_start_that_was_killed_is_not_that_of_the_one_before(done, t
     [row] = json.loads(prefgen("status", "killed", "--json", cwd=tmp_path).stdout)
 
     assert (row["state"], row["started_at"]) == ("never stopped cleanly", "2026-01-02T03:04:05Z")
-    assert (row["failures"], row["paid_usd"], row["ended_at"]) == (None, None, None)
+    assert (row["failures"], row["paid_usd"], row["ended_at"]) == (0, None, None)
 
 
 def test_of_a_slow_run_it_is_written_down_how_far_it_is(done, tmp_path, monkeypatch):

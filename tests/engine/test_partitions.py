@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -96,8 +96,9 @@ async def test_a_process_that_is_killed_costs_nothing(tmp_path):
             claims = (tmp_path / "second" / "partitions").glob("*.claim")
             if any((owner_of(path.parent, int(path.stem)) or "").startswith("worker") for path in claims):
                 for process in worker_processes():
-                    os.kill(process, signal.SIGKILL)
-                    killed.append(process)
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+                        killed.append(process)
             time.sleep(0.001)
 
     killer = threading.Thread(target=kill_those_that_work)

@@ -47,14 +47,15 @@ def divided(out: Path) -> list[dict]:
 
 def worker_processes() -> Iterator[int]:
     """The further processes of this one that are alive."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in filter(str.isdigit, os.listdir("/proc")):  # a glob would look at what has ended meanwhile
         try:
-            status = (path.parent / "stat").read_text().rpartition(")")[2].split()
+            folder = Path("/proc") / process
+            status = (folder / "stat").read_text().rpartition(")")[2].split()
             if (
-                re.search(rb"prefgen\.engine\.partition_worker", path.read_bytes())
+                re.search(rb"prefgen\.engine\.partition_worker", (folder / "cmdline").read_bytes())
                 and int(status[1]) == os.getpid()
             ):
-                yield int(path.parent.name)
+                yield int(process)
         except OSError:
             continue
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from prefgen.api.options import allowed_rules
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
-from prefgen.text.said_lines import Line, as_html, as_text, line
+from prefgen.text.said_lines import Line, Said, line
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.dataset.check import CheckReport, Truncation
@@ -40,7 +40,7 @@ class OpenedRows:
 
 
 @dataclass(frozen=True, repr=False)
-class RecipeCheck:
+class RecipeCheck(Said):
     """A recipe that can be run: (label, identity) of its stages, and what is worth knowing before. `name` is
     its file's, or its own where it is none.
     """
@@ -51,22 +51,16 @@ class RecipeCheck:
     name: str = ""
     models: int = 0
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """The verdict, and the warnings."""
         counts = f", {len(self.identities)} stages, {self.models} models"
         yield line(f"{self.name}: ", ("ok", "bold green"), counts)
         for warning in self.warnings:
             yield line(("warning", "yellow"), f": {warning}", indent="  ", hanging="  ")
 
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
-
 
 @dataclass(frozen=True, repr=False)
-class ConstitutionCheck:
+class ConstitutionCheck(Said):
     """A constitution, and what is the matter with it."""
 
     name: str
@@ -78,22 +72,16 @@ class ConstitutionCheck:
     def passed(self) -> bool:
         return not self.findings
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """The verdict, and what is the matter."""
         verdict = ("ok", "bold green") if self.passed else ("BROKEN", "bold red")
         yield line(f"{self.file}: ", verdict, f": {self.name}, {self.principles} principles")
         for problem in self.findings:
             yield line(problem, indent="  ", hanging="  ")
 
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
-
 
 @dataclass(frozen=True, repr=False)
-class CuratorsCheck:
+class CuratorsCheck(Said):
     """Curators that `prefgen mix --curate` takes, by the names that they have there; `name` is their
     file's.
     """
@@ -102,17 +90,11 @@ class CuratorsCheck:
     name: str = ""
     passed: bool = True
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """The verdict."""
         unit = "curator" if len(self.curators) == 1 else "curators"
         names = ", ".join(self.curators)
         yield line(f"{self.name}: ", ("ok", "bold green"), f", {len(self.curators)} {unit}: {names}")
-
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
 
 
 def check(

@@ -19,11 +19,11 @@ from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.publish.export import count_harm, fitting_rows, rows_of_rule
 from prefgen.publish.export import export as write_export
-from prefgen.text.said_lines import Line, as_html, as_text, line
+from prefgen.text.said_lines import Line, Said, line
 
 
 @dataclass(frozen=True, repr=False)
-class Export:
+class Export(Said):
     """A file that was written: so many rows of it, rows that were left out, and those made from harmful
     texts. `partial` says how much is there, of a dataset that is not whole yet, and `simulated` that a model
     of the run, or of a part of the mix, was simulated. It is a path wherever one is wanted.
@@ -43,17 +43,11 @@ class Export:
         """As `prefgen export --json` prints it."""
         return {**self.__dict__, "path": str(self.path)}
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """How much is where."""
         if self.partial:
             yield line((self.partial, "bold"))
         yield line(f"{self.path}: {self.rows:,} rows")
-
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
 
 
 def export(

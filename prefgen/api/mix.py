@@ -13,14 +13,14 @@ from prefgen.dataset.pair_formats import ColumnNames, parse_columns
 from prefgen.publish.mix import mix as write_mix
 from prefgen.publish.mix_draw import MixPart, parse_part, part_of
 from prefgen.recipe.curators import CuratorList, curators_of_data, load_curators
-from prefgen.text.said_lines import Line, as_html, as_text, line
+from prefgen.text.said_lines import Line, Said, line
 
 Part = str | os.PathLike[str] | tuple[str | os.PathLike[str], float]
 """`runs/x:0.5` as the command line writes it, a run's Result, or (either, how much of it)."""
 
 
 @dataclass(frozen=True, repr=False)
-class Mix:
+class Mix(Said):
     """A mix: where it is, and what its mix.json says. It is a path wherever one is wanted."""
 
     path: Path
@@ -44,16 +44,10 @@ class Mix:
         if between := self.manifest.between_splits:
             yield line(f"{between:,} pairs were left out: their prompts are near to prompts of both splits")
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """All of it, the verdict first."""
         yield line((self.verdict(), "bold"))
         yield from self.content_lines()
-
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
 
 
 def mix(

@@ -17,7 +17,7 @@ from prefgen.dataset.partial import Partial
 from prefgen.dataset.provenance import carried_columns
 from prefgen.tables import BadRow
 from prefgen.text.plain_text import one_line, plain
-from prefgen.text.said_lines import Line, as_html, as_text, line
+from prefgen.text.said_lines import Line, Said, line
 
 if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest
@@ -32,7 +32,7 @@ PlacedRow = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Pairs(Sequence[Mapping[str, Any]]):
+class Pairs(Said, Sequence[Mapping[str, Any]]):
     """A sequence of rows of pairs, each with `prompt`, `chosen`, `rejected` and whatever its columns say."""
 
     name: str
@@ -56,7 +56,7 @@ class Pairs(Sequence[Mapping[str, Any]]):
     def __len__(self) -> int:
         return len(self.placed_rows)
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """How many there are, and a few of them."""
         if self.partial:
             yield line((self.partial, "bold"))
@@ -67,12 +67,6 @@ class Pairs(Sequence[Mapping[str, Any]]):
             yield line(f"{no_pairs_sentence(self.bad_rows)}: left out", hanging="  ")
         for place, row in shown:
             yield from pair_lines(place, row, LETTERS_SHOWN)
-
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
 
 
 def pairs(

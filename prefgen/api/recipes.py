@@ -17,12 +17,12 @@ from prefgen.dataset.read_run import FinishedRun, complete_manifest
 from prefgen.engine.plan import Plan, make_plan
 from prefgen.engine.run import Runner
 from prefgen.errors import EndpointDown
-from prefgen.text.said_lines import RULE_WIDTH, Line, as_html, as_text, line
+from prefgen.text.said_lines import RULE_WIDTH, Line, Said, line
 from prefgen.types import Record
 
 
 @dataclass(frozen=True, repr=False)
-class Preview:
+class Preview(Said):
     """What became of a few prompts. What they cost, a run that follows does not pay again."""
 
     records: Sequence[Record]
@@ -30,7 +30,7 @@ class Preview:
     failures: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """{record's id: what was lost of it, as rows of failures.parquet}."""
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """What came of how many, then each of them."""
         pairs = sum(len(record.pairs) for record in self.records)
         paid = f"; {paid_note(self.paid_usd)}" if self.paid_usd else ""
@@ -38,12 +38,6 @@ class Preview:
         for record in self.records:
             yield line("─" * RULE_WIDTH)
             yield from record_lines(record, self.failures.get(record.id, ()))
-
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
 
 
 def paid_note(paid_usd: float) -> str:

@@ -25,6 +25,7 @@ from prefgen.errors import RecipeError, RequestFailed
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
+from prefgen.storage.file_digest import sha256_of
 from prefgen.transport.openai_replies import reply_of
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
@@ -106,22 +107,8 @@ def _folder_digest(folder: Path) -> str:
         raise RecipeError(f"the folder {str(folder)!r} holds no {missing}, so that it is no model")
     digest = hashlib.blake2b(digest_size=16)
     for path in files:
-        digest.update(
-            path.name.encode() + b"\0" + _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
-        )
+        digest.update(path.name.encode() + b"\0" + sha256_of(path))
     return digest.hexdigest()
-
-
-_file_digests: dict[tuple[Path, int, int], bytes] = {}
-
-
-def _file_digest(path: Path, size: int, modified_ns: int) -> bytes:
-    """Read once: weights are gigabytes."""
-    cache_key = (path, size, modified_ns)
-    if cache_key not in _file_digests:
-        with path.open("rb") as file:
-            _file_digests[cache_key] = hashlib.file_digest(file, "sha256").digest()
-    return _file_digests[cache_key]
 
 
 @dataclass(slots=True)

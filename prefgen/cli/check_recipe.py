@@ -20,7 +20,7 @@ def check_constitution(path: Path, *, as_json: bool) -> None:
         said = {"passed": found.passed, "principles": found.principles, "findings": list(found.findings)}
         print(json.dumps(said, ensure_ascii=False))
     else:
-        say_lines(found.lines())
+        say_lines(found.said_lines())
     raise typer.Exit(0 if found.passed else 4)
 
 
@@ -38,7 +38,7 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: boo
         identities, warnings = map(list, found.identities), list(found.warnings)
         print(json.dumps({"passed": True, "identities": list(identities), "warnings": warnings}))
         return
-    say_lines(found.lines())
+    say_lines(found.said_lines())
 
 
 def check_curators(path: Path, *, plugins: bool, as_json: bool) -> None:
@@ -50,7 +50,7 @@ def check_curators(path: Path, *, plugins: bool, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"passed": True, "curators": list(found.curators)}, ensure_ascii=False))
         return
-    say_lines(found.lines())
+    say_lines(found.said_lines())
 
 
 @contextmanager

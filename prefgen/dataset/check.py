@@ -17,7 +17,7 @@ from prefgen.dataset.pair_rules import ORIGIN_COLUMNS, RULES, broken_rules
 from prefgen.dataset.row_notes import RowNotes
 from prefgen.dataset.row_relations import RelatedRow, RowRelations
 from prefgen.dataset.shortcut_probe import ProbedPair, alarms, format_features, probe_auc
-from prefgen.text.said_lines import as_html, as_text
+from prefgen.text.said_lines import Line, Said
 
 MAX_EXAMPLES = 3
 LEAST_FOR_SHARES = 20
@@ -52,7 +52,7 @@ class Truncation:
 
 
 @dataclass(repr=False)
-class CheckReport:
+class CheckReport(Said):
     """What was proven of a dataset. `probe_auc` is the share of held-out pairs that length, format and model
     name alone tell apart.
     """
@@ -85,11 +85,8 @@ class CheckReport:
     nobody named, that about shares of fewer than 20 pairs, and all but the form where no row could be read.
     """
 
-    def __repr__(self) -> str:
-        return as_text(report_lines(self))
-
-    def _repr_html_(self) -> str:
-        return as_html(report_lines(self))
+    def said_lines(self) -> Iterable[Line]:
+        return report_lines(self)
 
     broken_as_a_whole: bool = False
     """Whether a rule is broken that no leaving out of rows mends."""

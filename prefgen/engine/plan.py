@@ -11,7 +11,7 @@ import asyncio
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ from prefgen.engine.run_folder import RETRIES, read_retries
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel
-from prefgen.text.said_lines import as_html, as_text
+from prefgen.text.said_lines import Line, Said
 
 MeanUsage = tuple[int | None, float]
 """(tokens of a model's known replies in the mean, seconds of each); None and 0 where there are none."""
@@ -81,7 +81,7 @@ class PlanLine:
 
 
 @dataclass(frozen=True, repr=False)
-class Plan:
+class Plan(Said):
     """What a run asks. `sampled` of `prompts` were looked at; `why` says which parts of known asks differ."""
 
     prompts: int
@@ -97,11 +97,8 @@ class Plan:
     price_notes: Sequence[str] = ()
     """Where prices come from that the recipe does not give."""
 
-    def __repr__(self) -> str:
-        return as_text(plan_lines(self))
-
-    def _repr_html_(self) -> str:
-        return as_html(plan_lines(self))
+    def said_lines(self) -> Iterable[Line]:
+        return plan_lines(self)
 
     @property
     def reach(self) -> float:

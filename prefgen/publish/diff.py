@@ -25,7 +25,7 @@ from prefgen.errors import RecipeError
 from prefgen.publish.diff_words import diff_lines
 from prefgen.recipe.load import recipe_text
 from prefgen.storage.canonical_json import canonical
-from prefgen.text.said_lines import as_html, as_text
+from prefgen.text.said_lines import Line, Said
 
 COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
 """Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is
@@ -77,7 +77,7 @@ class DatasetSummary:
 
 
 @dataclass(repr=False)
-class Diff:
+class Diff(Said):
     """Numbers of what changed; `drift` is {judge.aspect: (texts that both have, mean difference, mean
     absolute difference)}. Of those in `drift_of_comparisons` the texts are pairs of answers, and the
     difference is that of the probability of the answer which was chosen before.
@@ -103,11 +103,8 @@ class Diff:
             return "minor"
         return "patch" if self.pairs["relabelled"] or self.recipe else "none"
 
-    def __repr__(self) -> str:
-        return as_text(diff_lines(self))
-
-    def _repr_html_(self) -> str:
-        return as_html(diff_lines(self))
+    def said_lines(self) -> Iterable[Line]:
+        return diff_lines(self)
 
     def as_json(self) -> dict[str, Any]:
         return {**self.__dict__, "bump": self.bump}

@@ -24,7 +24,7 @@ from prefgen.publish.servers import published_recipe
 from prefgen.publish.settings import PublishSettings
 from prefgen.publish.split_shards import WrittenRelease
 from prefgen.storage.atomic_write import atomic_write
-from prefgen.text.said_lines import Line, as_html, as_text, line
+from prefgen.text.said_lines import Line, Said, line
 
 HARM_WORDS = {
     "redact": (
@@ -37,7 +37,7 @@ HARM_WORDS = {
 
 
 @dataclass(frozen=True, repr=False)
-class Release:
+class Release(Said):
     """What was made, and where it went. `commit` is None for a dry run, `address` for what was there
     already.
     """
@@ -71,16 +71,10 @@ class Release:
         if self.diff:
             yield line(self.diff.markdown())
 
-    def lines(self) -> Iterator[Line]:
+    def said_lines(self) -> Iterator[Line]:
         """All of it, the verdict first."""
         yield line((self.verdict(), "bold"))
         yield from self.content_lines()
-
-    def __repr__(self) -> str:
-        return as_text(self.lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self.lines())
 
 
 @dataclass

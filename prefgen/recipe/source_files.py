@@ -2,7 +2,6 @@
 dataset again from its recipe knows whether they have the same ones.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.stages.stage import StagePlugin
+from prefgen.storage.file_digest import sha256_of
 
 
 def source_digests(sources: Sequence[StagePlugin], folder: Path) -> dict[str, str]:
@@ -23,7 +23,7 @@ def source_digests(sources: Sequence[StagePlugin], folder: Path) -> dict[str, st
             for file in _files_of(folder / path):
                 name = "/".join([path, *file.relative_to(folder / path).parts])
                 with suppress(OSError):
-                    digests[name] = _sha256(file)
+                    digests[name] = sha256_of(file).hex()
     return dict(sorted(digests.items()))
 
 
@@ -65,11 +65,6 @@ def _files_of(path: Path) -> Iterator[Path]:
             is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
             if file.is_file() and not is_hidden:  # such as .git of a clone
                 yield file
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _recorded_digests(manifest: Path) -> Mapping[str, Any]:

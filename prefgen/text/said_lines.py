@@ -42,3 +42,17 @@ def as_text(lines: Iterable[Line]) -> str:
 def as_html(lines: Iterable[Line]) -> str:
     """The same for a notebook. Whatever stands in them is text: none of it is markup."""
     return f"<pre style='white-space:pre-wrap'>{escape(as_text(lines))}</pre>"
+
+
+class Said:
+    """What Python shows in the words of the command line: whoever has it says its `said_lines`."""
+
+    def said_lines(self) -> Iterable[Line]:
+        """All of it, the verdict first."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return as_text(self.said_lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.said_lines())

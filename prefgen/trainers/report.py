@@ -4,7 +4,7 @@ card.
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from prefgen.kit.templates import render
 from prefgen.publish.licenses import non_commercial
 from prefgen.stats import intervals
 from prefgen.storage.atomic_write import atomic_write
-from prefgen.text.said_lines import as_html, as_text
+from prefgen.text.said_lines import Line, Said
 from prefgen.trainers.curves import CURVES
 from prefgen.trainers.held_out import Accuracy, HeldOutDetails
 from prefgen.trainers.origins import weights_digest
@@ -26,7 +26,7 @@ REPORT = "training.json"
 
 
 @dataclass(repr=False)
-class TrainingReport:
+class TrainingReport(Said):
     """What a training came to; `controls` are the same pairs trained on with labels that cannot be right, on
     the same held-out pairs.
     """
@@ -51,11 +51,8 @@ class TrainingReport:
     libraries: Mapping[str, str] = field(default_factory=dict)
     held_out: HeldOutDetails | None = None
 
-    def __repr__(self) -> str:
-        return as_text(report_lines(self))
-
-    def _repr_html_(self) -> str:
-        return as_html(report_lines(self))
+    def said_lines(self) -> Iterable[Line]:
+        return report_lines(self)
 
 
 def accuracy_difference(

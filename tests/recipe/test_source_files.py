@@ -1,5 +1,6 @@
 """The files of a dataset's prompts are known by their digests. (prefgen/recipe/source_files.py)"""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import subprocess
 import yaml
 
 from prefgen.recipe.source_files import changed_files
+from prefgen.storage import file_digest
+from prefgen.storage.file_digest import sha256_of
 from tests.support.cli import prefgen_here as prefgen
 from tests.support.recipes import a_recipe
 
@@ -81,3 +84,16 @@ def test_files_that_differ_are_named_where_it_is_known_what_they_were():
     ]  # fmt: skip
     assert changed_files(before, dict(reversed(before.items()))) == []
     assert changed_files({}, now) == []
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path):
+    file = tmp_path / "prompts.jsonl"
+    file.write_bytes(b"one")
+    file_digest._read.cache_clear()
+
+    twice = [sha256_of(file), sha256_of(file)]
+    reads = file_digest._read.cache_info().misses
+    file.write_bytes(b"three")
+
+    assert twice == [hashlib.sha256(b"one").digest()] * 2 and reads == 1
+    assert sha256_of(file) == hashlib.sha256(b"three").digest()

@@ -29,7 +29,13 @@ from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import ModelStats
 from prefgen.errors import FatalEndpoint, RequestFailed
 from prefgen.transport.failures import LOGPROBS_REFUSED, failure_of_request
-from prefgen.transport.request import ConnectedModel, ModelRequest, estimate_prompt_tokens, features_of
+from prefgen.transport.request import (
+    ConnectedModel,
+    ModelHooks,
+    ModelRequest,
+    estimate_prompt_tokens,
+    features_of,
+)
 
 REFUSED_ALIKE = 20
 """Refusals with one code, and nothing else, after which the recipe is at fault."""
@@ -41,6 +47,8 @@ PROBE_TOKENS = 32
 _jitter = random.Random()
 """Of its own: plug-ins may be at work with the global generator."""
 
+NOTICEABLE_LOAD = 0.5
+"""Seconds from which on a model was being loaded, rather than asked whether it is."""
 ENOUGH_WITHOUT_LOGPROBS = 3
 """Answers without log-probabilities after which a server that never gave any is not asked for them again."""
 
@@ -140,6 +148,7 @@ class ModelQueue:
 
     async def _exchange(self, request: ModelRequest) -> Answer:
         """One try. Raises RequestFailed, and nothing else but a cancellation."""
+        await self._be_loaded()
         started = self._clock.now()
         try:
             async with asyncio.timeout(self._settings.timeout):
@@ -154,6 +163,15 @@ class ModelQueue:
         except Exception as error:  # a backend that raises what it should not must not take the run along
             raise RequestFailed("server", f"{type(error).__name__}: {error}", code="unforeseen") from error
         return Answer(responses, self._clock.now() - started)
+
+    async def _be_loaded(self) -> None:
+        """Wait until the model can be asked; the time that it takes is no silence of its server."""
+        if not isinstance(self._model, ModelHooks):
+            return
+        began = self._clock.now()
+        await self._model.load()
+        if self._clock.now() > began + NOTICEABLE_LOAD:
+            self._health.last_answer = self._clock.now()
 
     def _answered(self, queued: QueuedRequest, answer: Answer) -> None:
         prompt, output, cached = answer.tokens()

@@ -87,6 +87,17 @@ class ConnectedModel(Protocol):
 class ModelHooks:
     """What a connected model may derive from for hooks with defaults."""
 
+    takes_turns: bool = False
+    """Whether it is loaded when it is first asked, and can make room for another."""
+
+    async def load(self) -> None:
+        """Be ready to be asked: awaited before each request, and at once where it is loaded. Raises
+        RequestFailed (`fatal`) where it cannot be, with the cause.
+        """
+
+    async def unload(self) -> None:
+        """Give up what it holds: where this returns, its memory is free for another model."""
+
     def check_access(self) -> None:
         """Raise RecipeError where a key or an address is missing: known before anything is asked."""
 

@@ -168,8 +168,9 @@ class RequestFailed(Exception):
 
     `kind` is one of `rate` (429), `busy` (503, 529), `server` (other 5xx), `connection`, `timeout`, `broken`
     (half a body), `empty` (no answer in the reply), `refused` (final for this request), `rejected` (400, 422:
-    of this request alone, or of all), `denied` (403, 404, 451: likewise, and it may pass) and `fatal` (401,
-    402).
+    of this request alone, or of all), `denied` (403, 404, 451: likewise, and it may pass), `restarted` (the
+    server that the run keeps is started again, and the request goes on as if it had not been sent) and
+    `fatal` (401, 402).
     """
 
     def __init__(

@@ -8,7 +8,6 @@ the end of the prompt. For more than a small model on one GPU a vLLM server (`us
 """
 
 import asyncio
-import hashlib
 import importlib.util
 import queue
 import threading
@@ -21,17 +20,14 @@ from typing import Any, ClassVar, Literal
 import orjson
 from pydantic import Field
 
+from prefgen.backends._weight_files import folder_digest
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
-from prefgen.storage.file_digest import sha256_of
 from prefgen.transport.openai_replies import reply_of
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
-
-MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt")
-"""Files of a model's folder that decide what it says."""
 
 
 @backend("transformers")
@@ -71,7 +67,7 @@ class Transformers(Plugin):
         for key, location in (("digest", self.location), ("adapter_digest", self.adapter)):
             folder = path_beside_recipe(location) if location else None
             if folder and folder.is_dir():
-                description[key] = _folder_digest(folder)
+                description[key] = folder_digest(folder)
             elif location and (location.startswith((".", "/")) or location.count("/") > 1):
                 raise RecipeError(f"the folder {location!r} does not exist (looked for {folder})")
         if self.adapter:
@@ -91,24 +87,6 @@ class Transformers(Plugin):
 def _display_name(location: str) -> str:
     """A folder by its own name, wherever it lies."""
     return Path(location).name if path_beside_recipe(location).is_dir() else location
-
-
-def _folder_digest(folder: Path) -> str:
-    files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)})
-    names = {path.name for path in files}
-    if not names & {"config.json", "adapter_config.json"} or not any(
-        path.suffix in (".safetensors", ".bin") for path in files
-    ):
-        missing = (
-            "config.json"
-            if not names & {"config.json", "adapter_config.json"}
-            else "weights (.safetensors or .bin)"
-        )
-        raise RecipeError(f"the folder {str(folder)!r} holds no {missing}, so that it is no model")
-    digest = hashlib.blake2b(digest_size=16)
-    for path in files:
-        digest.update(path.name.encode() + b"\0" + sha256_of(path))
-    return digest.hexdigest()
 
 
 @dataclass(slots=True)

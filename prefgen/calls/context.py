@@ -23,7 +23,7 @@ from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.errors import PluginError, RequestFailed, UnexpectedRequest, UnexpectedServer
 from prefgen.transport.request import ModelRequest
-from prefgen.transport.server_names import published_host
+from prefgen.transport.server_names import OWN_FINGERPRINT, published_host
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,11 @@ class CallContext:
             self._suspended.discard(never)
 
     def _check_server(self, row: JournalRow, spec: ModelSpec) -> None:
-        if row.origin == "step" or row.host == spec.model.host:
+        if row.origin == "step":
+            return
+        if spec.fingerprint and row.fingerprint != spec.fingerprint:
+            self._check_weights(row, spec)
+        if row.host == spec.model.host:
             return
         expected = {spec.model.host, *self.rules.accept_served_by}
         if {row.host, published_host(row.host)} & expected:  # a release's recipe does not name all
@@ -240,6 +244,19 @@ class CallContext:
             f"model {spec.name!r}: a journalled reply was served by {row.host!r} ({row.backend}), which is "
             f"not {spec.model.host!r} of this recipe. If that is meant, add it: run: {{accept_served_by: "
             f"[{row.host}]}}"
+        )
+        self.run.stop(error)
+        raise error
+
+    def _check_weights(self, row: JournalRow, spec: ModelSpec) -> None:
+        """Raises UnexpectedServer where the reply itself says that other weights gave it."""
+        if not row.fingerprint.startswith(OWN_FINGERPRINT) or row.fingerprint in self.rules.accept_served_by:
+            return
+        error = UnexpectedServer(
+            f"model {spec.name!r}: a journalled reply was given by the weights {row.fingerprint}, and what "
+            f"`serve` names is {spec.fingerprint} (model, revision, dtype and quantization make it). If that "
+            f"is meant, add it: run: {{accept_served_by: [{row.fingerprint}]}}; else say another `revision` "
+            "under models: to ask anew"
         )
         self.run.stop(error)
         raise error

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from prefgen.calls.budget import FREE, Price
 from prefgen.calls.key import CanonicalJson
 from prefgen.transport.openai_protocol import MOST_STOPS
-from prefgen.transport.request import ConnectedModel
+from prefgen.transport.request import ConnectedModel, ModelHooks
 
 Leaks = Literal["strip", "fail", "keep"]
 """What happens to what a server leaves in an answer (`prefgen.text.leaks`): taken out where it is certain
@@ -58,6 +58,11 @@ class ModelSpec:
     def identity_json(self) -> CanonicalJson:
         """The identity as keys hold it, spelled once."""
         return CanonicalJson.of(self.identity)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What each reply of the run's own server holds; empty where nobody says beforehand."""
+        return self.model.fingerprint if isinstance(self.model, ModelHooks) else ""
 
     @property
     def label(self) -> str:

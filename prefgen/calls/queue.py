@@ -148,7 +148,7 @@ class ModelQueue:
 
     async def _exchange(self, request: ModelRequest) -> Answer:
         """One try. Raises RequestFailed, and nothing else but a cancellation."""
-        await self._be_loaded()
+        await self._be_loaded(request)
         started = self._clock.now()
         try:
             async with asyncio.timeout(self._settings.timeout):
@@ -164,10 +164,11 @@ class ModelQueue:
             raise RequestFailed("server", f"{type(error).__name__}: {error}", code="unforeseen") from error
         return Answer(responses, self._clock.now() - started)
 
-    async def _be_loaded(self) -> None:
+    async def _be_loaded(self, request: ModelRequest) -> None:
         """Wait until the model can be asked; the time that it takes is no silence of its server."""
         if not isinstance(self._model, ModelHooks):
             return
+        self._model.check_request(request)
         began = self._clock.now()
         await self._model.load()
         if self._clock.now() > began + NOTICEABLE_LOAD:
@@ -234,7 +235,7 @@ class ModelQueue:
 
     def _count_failure(self, queued: QueuedRequest, error: RequestFailed) -> None:
         """Note a failure in what is known of the request and of its server."""
-        if error.kind in ("fatal", "refused", "rejected"):
+        if error.kind in ("fatal", "refused", "rejected", "restarted"):
             return
         self._health.failing.add(queued.order)
         if queued.tries.first_failure is None:

@@ -134,6 +134,8 @@ def next_step(
     silent = now - health.last_answer
     if error.kind == "fatal":
         return NextStep("fatal")
+    if error.kind == "restarted":
+        return NextStep("retry")
     if error.kind == "refused":
         return NextStep("refuse")
     if error.kind == "rejected":  # in one draw it is asked again; one that nobody else is answered beside

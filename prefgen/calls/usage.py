@@ -30,6 +30,11 @@ class ModelStats:
     cost: int = 0
     seconds: float = 0.0
     limit: int = 0
+    state: str = ""
+    """How its server is now, where that is worth a line."""
+
+    def show(self, state: str) -> None:
+        self.state = state
 
     def count_answer(self, prompt_tokens: int, completion_tokens: int, cost: int, seconds: float) -> None:
         self.requests += 1

@@ -22,7 +22,7 @@ from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel
 from prefgen.recipe.problems import Problems
-from prefgen.transport.request import ConnectedModel, ModelHooks
+from prefgen.transport.request import ConnectedModel, ModelHooks, RunPlace
 
 MOST_AT_ONCE = 256
 """Requests to one model at once, at most, where their number adapts."""
@@ -74,6 +74,8 @@ async def connect(
         backend: Any = built.backend  # that it has `connect` was checked when it was built
         connected: ConnectedModel = await connections.enter_async_context(backend.connect())
         check_access(connected, live=rules.live)
+        if isinstance(connected, ModelHooks):
+            connected.join_run(RunPlace(out, name, stats.notify, stats.model(name).show))
         price = pipeline.price(built) or FREE
         models[name] = ModelSpec(
             name, built.identity, built.sampling, connected, price, built.simulated, built.leaks

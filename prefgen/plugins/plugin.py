@@ -60,6 +60,8 @@ class Plugin(BaseModel):
     """Whether the records of a source may hold responses, whose models no recipe names."""
     loads_weights: ClassVar[bool] = False
     """Whether a backend reads a model's weights into this process."""
+    self_hosted: ClassVar[bool] = False
+    """Whether a backend's models run on the user's own machines: their tokens have no list price."""
     asks_nobody: ClassVar[bool] = False
     """Whether what a backend says is made here, for nothing: by rules, not by a model."""
     source_function: ClassVar[Callable[..., Any] | None] = None

@@ -62,13 +62,13 @@ def _check_price(model: str, prices: Mapping[str, Mapping[str, Any]], place: str
 
 def model_price(model: BuiltModel, own_prices: Mapping[str, Mapping[str, Any]]) -> Price | None:
     """What a model's tokens cost; None where nobody says it. What is simulated is free, and so are weights in
-    this process where no price is given.
+    this process, and servers of one's own, where no price is given.
     """
     if model.simulated:
         return FREE
     name = str(model.identity["name"])
     price = price_of(name, own_prices)
-    if price is None and model.backend.loads_weights:
+    if price is None and (model.backend.loads_weights or model.backend.self_hosted):
         return FREE
     if price is None and has_list_price(model):
         return price_of(name, list_prices()["prices"])
@@ -77,7 +77,8 @@ def model_price(model: BuiltModel, own_prices: Mapping[str, Mapping[str, Any]]) 
 
 def has_list_price(model: BuiltModel) -> bool:
     """Whether the shipped table has a price of this model that is held against its server."""
-    if model.backend.asks_nobody or model.backend.loads_weights:
+    backend = model.backend
+    if backend.asks_nobody or backend.loads_weights or backend.self_hosted:
         return False
     address = getattr(model.backend, "base_url", None) or ""
     return (

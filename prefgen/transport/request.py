@@ -1,8 +1,10 @@
 """A request to a model and the response to it, as backends see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Protocol
 
 import orjson
@@ -84,11 +86,35 @@ class ConnectedModel(Protocol):
         ...
 
 
+def _say_nothing(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """The run that a connected model works for: a folder for what it writes, the model's name in the recipe,
+    and who is told what happens to it. `notify` is for what should be read once, `show` for how it is now.
+    """
+
+    folder: Path = Path(gettempdir()) / "prefgen"
+    name: str = "model"
+    notify: Callable[[str], None] = _say_nothing
+    show: Callable[[str], None] = _say_nothing
+
+
 class ModelHooks:
     """What a connected model may derive from for hooks with defaults."""
 
     takes_turns: bool = False
     """Whether it is loaded when it is first asked, and can make room for another."""
+    fingerprint: str = ""
+    """What proves in each reply whose weights gave it; empty where nobody says beforehand."""
+
+    def join_run(self, place: RunPlace) -> None:
+        """Learn which run it works for."""
+
+    def check_request(self, request: ModelRequest) -> None:
+        """Raise RequestFailed where a request can never be answered: known before the model is loaded."""
 
     async def load(self) -> None:
         """Be ready to be asked: awaited before each request, and at once where it is loaded. Raises

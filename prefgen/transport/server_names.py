@@ -10,6 +10,8 @@ UNDISCLOSED = "undisclosed.invalid"
 UNDISCLOSED_ADDRESS = f"https://{UNDISCLOSED}/v1"
 IN_THIS_MACHINE = ("local", "simulated", "scripted")
 """What backends that ask no server elsewhere call theirs."""
+OWN_FINGERPRINT = "prefgen-"
+"""How the fingerprints begin that servers started by a run put into their replies."""
 PUBLIC_APIS = (
     "api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.mistral.ai",
     "api.cohere.ai", "api.cohere.com", "api.deepseek.com", "api.x.ai", "api.moonshot.ai", "api.moonshot.cn",

@@ -1,0 +1,193 @@
+"""The command that starts vLLM's server for a model, and what stands in its model's folder."""
+
+import hashlib
+import json
+import math
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prefgen.errors import RecipeError
+from prefgen.transport.server_names import OWN_FINGERPRINT
+
+FINGERPRINT_SINCE = (0, 32)
+"""The first version of vLLM that puts a fingerprint of ours into its replies."""
+HOW_TO_INSTALL = (
+    "Install vLLM in an environment of its own (python -m venv vllm-env; vllm-env/bin/pip install vllm) and "
+    "name its Python: serve: {python: vllm-env/bin/python}"
+)
+ALWAYS: Mapping[str, Any] = {
+    # else the model's generation_config.json fills in every sampling field that a request leaves out
+    "generation_config": "vllm",
+    "disable_uvicorn_access_log": True,
+    "enable_prompt_tokens_details": True,
+}
+QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+"""vLLM reports nothing to anybody."""
+
+
+class Serve(BaseModel):
+    """A vLLM server that a run starts. Any further key is a flag of `vllm serve`: `enforce_eager: true` is
+    `--enforce-eager`, false is `--no-enforce-eager`, and a mapping is given as JSON.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+
+    python: str | None = Field(
+        default=None, description="The Python of the environment in which vLLM is. Default: `vllm` on PATH."
+    )
+    command: str | tuple[str, ...] | None = Field(
+        default=None, description="What stands before the model and its flags, instead of `vllm serve`."
+    )
+    model: str | None = Field(
+        default=None, description="Folder, or model of the Hub, of the weights. Default: the model's name."
+    )
+    revision: str | None = Field(default=None, description="Of the weights. Default: the model's revision.")
+    tensor_parallel: int = Field(default=1, ge=1, description="GPUs that hold the model together.")
+    dtype: str | None = Field(default=None, description="Number format of the weights.")
+    max_model_len: int | None = Field(default=None, ge=1, description="Most tokens of prompt and answer.")
+    quantization: str | None = Field(default=None, description="How the weights are quantized.")
+    start_timeout: float = Field(
+        default=600, gt=0, description="Seconds without a word in its log after which a start has failed."
+    )
+    hang_after: float = Field(
+        default=120,
+        gt=0,
+        description="Seconds without a token, while requests wait for some, after which it is started again.",
+    )
+    env: Mapping[str, str] = Field(default={}, description="Further environment variables of the server.")
+
+    def program(self) -> list[str]:
+        """What starts the server. Raises RecipeError where it is not there."""
+        if self.command is not None:
+            return self.command.split() if isinstance(self.command, str) else list(self.command)
+        if self.python is None:
+            found = shutil.which("vllm")
+            if found is None:
+                raise RecipeError(f"there is no `vllm` on PATH. {HOW_TO_INSTALL}")
+            return [found, "serve"]
+        python = shutil.which(self.python)
+        if python is None:
+            raise RecipeError(f"serve: python: there is no program {self.python!r}. {HOW_TO_INSTALL}")
+        script = Path(python).parent / "vllm"
+        if script.is_file():
+            return [python, str(script), "serve"]
+        raise RecipeError(f"serve: python: {self.python!r} has no vLLM beside it. {HOW_TO_INSTALL}")
+
+    def flags(self) -> dict[str, Any]:
+        """The flags that the recipe gives, by their names with underscores."""
+        named = {
+            "tensor_parallel_size": self.tensor_parallel if self.tensor_parallel > 1 else None,
+            "dtype": self.dtype,
+            "max_model_len": self.max_model_len,
+            "quantization": self.quantization,
+        }
+        further = {
+            name.lstrip("-").replace("-", "_"): value for name, value in (self.model_extra or {}).items()
+        }
+        return {name: value for name, value in named.items() if value is not None} | further
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a server is to serve: a folder or a model of the Hub, under which name, and the fingerprint that
+    proves it.
+    """
+
+    location: str
+    served_name: str
+    revision: str | None
+    fingerprint: str
+
+    @property
+    def folder(self) -> Path | None:
+        return Path(self.location) if Path(self.location).is_dir() else None
+
+
+def vllm_version(program: Sequence[str]) -> tuple[int, ...] | None:
+    """The version of vLLM that a program starts, by the metadata of its environment; None where that does not
+    tell.
+    """
+    python = _python_of(program)
+    if python is None:
+        return None
+    ask = "import importlib.metadata as m; print(m.version('vllm'))"
+    try:
+        said = subprocess.run(  # noqa: S603 - the Python that the recipe names
+            [python, "-c", ask], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    numbers = re.match(r"(\d+)\.(\d+)", said)
+    return (int(numbers[1]), int(numbers[2])) if numbers else None
+
+
+def _python_of(program: Sequence[str]) -> str | None:
+    """The Python that runs a program: itself, or what the first line of its script names."""
+    if Path(program[0]).name.startswith("python"):
+        return program[0]
+    try:
+        with Path(program[0]).open("rb") as script:
+            first = script.readline(4096).decode(errors="replace")
+    except OSError:
+        return None
+    named = first[2:].split()
+    return named[0] if first.startswith("#!") and named and Path(named[0]).name.startswith("python") else None
+
+
+def serve_command(
+    program: Sequence[str], serve: Serve, weights: Weights, port: int, *, has_fingerprint: bool
+) -> list[str]:
+    """The whole command. What the recipe gives goes before what prefgen always gives."""
+    flags = {**ALWAYS, **serve.flags()}
+    if weights.revision and weights.folder is None:
+        flags.setdefault("revision", weights.revision)
+    if has_fingerprint:
+        flags |= {"fingerprint_mode": "custom", "fingerprint_value": weights.fingerprint}
+    fixed = {"host": "127.0.0.1", "port": port, "served_model_name": weights.served_name}
+    return [*program, weights.location, *_spelled({**flags, **fixed})]
+
+
+def _spelled(flags: Mapping[str, Any]) -> list[str]:
+    words: list[str] = []
+    for name, value in flags.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif value is False:
+            words.append(f"--no-{flag[2:]}")
+        elif isinstance(value, Mapping):
+            words += [flag, json.dumps(value)]
+        elif isinstance(value, list | tuple):
+            words += [flag, *map(str, value)]
+        elif value is not None:
+            words += [flag, str(value)]
+    return words
+
+
+def fingerprint_of(serve: Serve, location: str, revision: str | None, digest: str | None) -> str:
+    """`prefgen-` and 16 digits that stand for the weights, their revision, and what of the flags changes what
+    they say. `digest` is that of a folder's files; where there is one, its place does not count.
+    """
+    flags = serve.flags()
+    what = {name: flags.get(name) for name in ("dtype", "quantization", "chat_template", "hf_overrides")}
+    named = [digest or location, None if digest else revision, what]
+    return f"{OWN_FINGERPRINT}{hashlib.blake2b(json.dumps(named, default=str).encode(), digest_size=8).hexdigest()}"
+
+
+def environment(serve: Serve) -> dict[str, str]:
+    """The variables that a server gets beside those of the present process."""
+    return {**QUIET, **serve.env}
+
+
+def devices_of(serve: Serve) -> int:
+    """GPUs that one server takes."""
+    flags = serve.flags()
+    names = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+    return math.prod(size for name in names if isinstance(size := flags.get(name), int))

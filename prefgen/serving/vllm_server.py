@@ -1,0 +1,191 @@
+"""One vLLM server that runs for us: when it is ready, whether it moves, and that it is what it should be."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefgen.errors import RecipeError
+from prefgen.serving.server_process import ServerProcess
+from prefgen.serving.vllm_command import Serve, Weights
+from prefgen.serving.vllm_log import cause_of_failure
+from prefgen.transport.request import RunPlace
+
+POLL = 0.25
+WATCH = 2.0
+"""Seconds between two looks at whether a server is alive and moves."""
+FIRST_ANSWER = 120.0
+"""Seconds that a server which says that it is healthy gets for its first token."""
+TOKEN_COUNTERS = ("vllm:generation_tokens_total", "vllm:prompt_tokens_total")
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class VLLMServer:
+    """A server process, by its port and its key."""
+
+    def __init__(self, process: ServerProcess, port: int, key: str, serve: Serve, place: RunPlace) -> None:
+        self.address = f"http://127.0.0.1:{port}/v1"
+        self._process, self._serve, self._place = process, serve, place
+        self._root = f"http://127.0.0.1:{port}"
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._session: Any = None
+        self._watching: asyncio.Task[None] | None = None
+        self._is_counted = False
+        self._hung_after: float | None = None
+
+    @property
+    def log(self) -> Path:
+        return self._process.log
+
+    @property
+    def is_up(self) -> bool:
+        return not self._process.has_ended and self._hung_after is None
+
+    def epitaph(self) -> str:
+        """What it died of, in a line."""
+        if self._hung_after is not None:
+            return f"vLLM made no token for {self._hung_after:.0f} s while requests were waiting"
+        return f"vLLM died: {cause_of_failure(self._process.written(), self._process.status)}"
+
+    def count_death(self) -> bool:
+        """Whether this death was not counted before."""
+        is_new, self._is_counted = not self._is_counted, True
+        return is_new
+
+    async def died_within(self, seconds: float) -> bool:
+        """Wait whether it ends in so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._process.ended()
+        return not self.is_up
+
+    async def stop(self) -> None:
+        """End it, and what watches it; nothing of it is left when this returns."""
+        if self._watching is not None and self._watching is not asyncio.current_task():
+            self._watching.cancel()
+        if self._session is not None:
+            await self._session.close()
+        await self._process.stop()
+
+    # --- ready ----------------------------------------------------------------------------------------------
+
+    async def become_ready(self, weights: Weights, *, has_fingerprint: bool) -> None:
+        """Wait until it answers. Raises RecipeError with the cause where it ends, or goes silent, before."""
+        loop = asyncio.get_running_loop()
+        began = changed = loop.time()
+        size = 0
+        while not await self._is_healthy():
+            if self._process.has_ended:
+                await self._process.gone()
+                cause = cause_of_failure(self._process.written(), self._process.status)
+                raise RecipeError(f"vLLM did not start: {cause} (its log: {self.log})")
+            if (now_written := self._process.size_written()) != size:
+                size, changed = now_written, loop.time()
+            if loop.time() - changed > self._serve.start_timeout:
+                raise RecipeError(
+                    f"vLLM is not ready, and has written nothing for {self._serve.start_timeout:.0f} s; the "
+                    f"last that it wrote: {self._process.last_line()} (its log: {self.log})"
+                )
+            self._place.show(f"starting, {loop.time() - began:.0f} s: {self._process.last_line()[-80:]}")
+            await asyncio.sleep(POLL)
+        await self._check_identity(weights)
+        await self._answer_once(weights, has_fingerprint=has_fingerprint)
+        self._place.show("")
+        self._place.notify(f"{self._place.name}: vLLM is up after {loop.time() - began:.0f} s")
+
+    async def _is_healthy(self) -> bool:
+        status, _ = await self._ask("GET", "/health", seconds=5)
+        return status == 200
+
+    async def _check_identity(self, weights: Weights) -> None:
+        """Raises RecipeError where another server answers on the port."""
+        status, listed = await self._ask("GET", "/v1/models", seconds=30)
+        models = listed.get("data") if isinstance(listed, dict) else None
+        served = [model for model in models or [] if isinstance(model, dict)]
+        if not any(m.get("id") == weights.served_name and m.get("root") == weights.location for m in served):
+            found = ", ".join(f"{m.get('id')} ({m.get('root')})" for m in served) or f"HTTP {status}"
+            raise RecipeError(
+                f"another server answers at {self.address}: it serves {found}, and not {weights.served_name} "
+                f"({weights.location})"
+            )
+
+    async def _answer_once(self, weights: Weights, *, has_fingerprint: bool) -> None:
+        """Have one token made: the first takes many times as long as those that follow. A model that makes
+        none (rewards, embeddings) says so at once.
+        """
+        body = {"model": weights.served_name, "prompt": "a", "max_tokens": 1}
+        status, reply = await self._ask("POST", "/v1/completions", body, seconds=FIRST_ANSWER)
+        said = reply.get("system_fingerprint") if isinstance(reply, dict) else None
+        if status == 200 and has_fingerprint and said != weights.fingerprint:
+            raise RecipeError(
+                f"the server at {self.address} says that it is {said!r}, and not {weights.fingerprint!r}"
+            )
+        if status == 0 or status >= 500:
+            cause = cause_of_failure(self._process.written(), self._process.status)
+            raise RecipeError(f"vLLM started, and made no first token: {cause} (its log: {self.log})")
+
+    async def _ask(self, method: str, path: str, body: Any = None, *, seconds: float) -> tuple[int, Any]:
+        """(status, JSON of the reply); the status is 0 where nothing came."""
+        import aiohttp
+
+        if self._session is None:
+            self._session = aiohttp.ClientSession(headers=self._headers)
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with self._session.request(
+                method, f"{self._root}{path}", json=body, timeout=timeout, allow_redirects=False
+            ) as response:
+                text = await response.text()
+                is_json = "json" in response.headers.get("content-type", "")
+                return response.status, await response.json() if is_json else text
+        except (aiohttp.ClientError, OSError, ValueError):  # OSError: TimeoutError too
+            return 0, None
+
+    # --- watched --------------------------------------------------------------------------------------------
+
+    def watch(self, is_asked: Callable[[], bool]) -> None:
+        """Stop the server where it makes no token although it is asked: its health says nothing of that."""
+        self._watching = asyncio.create_task(self._watch(is_asked))
+
+    async def _watch(self, is_asked: Callable[[], bool]) -> None:
+        loop = asyncio.get_running_loop()
+        moved, counted = loop.time(), -1.0
+        while not self._process.has_ended:
+            await asyncio.sleep(min(WATCH, self._serve.hang_after / 4))
+            if not is_asked():
+                moved = loop.time()
+                continue
+            tokens = await self._tokens()
+            if tokens is not None and tokens != counted:
+                moved, counted = loop.time(), tokens
+            if loop.time() - moved > self._serve.hang_after:
+                self._hung_after = loop.time() - moved
+                await self._process.stop()
+
+    async def _tokens(self) -> float | None:
+        """Tokens read and written so far; None where nobody says."""
+        status, text = await self._ask("GET", "/metrics", seconds=5)
+        if status != 200 or not isinstance(text, str):
+            return None
+        return sum_of_metrics(text, TOKEN_COUNTERS)
+
+
+def sum_of_metrics(text: str, names: tuple[str, ...]) -> float | None:
+    """The sum of the metrics of these names, whatever their labels; None where there is none."""
+    total = None
+    for line in text.splitlines():
+        name, _, rest = line.partition("{") if "{" in line else line.partition(" ")
+        if name in names:
+            try:
+                total = (total or 0.0) + float(rest.rpartition("}")[2].split()[0])
+            except (ValueError, IndexError):
+                continue
+    return total

@@ -216,7 +216,10 @@ class ServedModel(ModelHooks):
             )
             return RequestFailed("fatal", self._gave_up)
         return RequestFailed(
-            "refused", f"vLLM dies of this request: {server.epitaph()} ({server.log})", code=ENGINE_DIED
+            "refused",
+            f"vLLM dies of this request: {server.epitaph()} ({server.log})",
+            code=ENGINE_DIED,
+            given_up=True,
         )
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:

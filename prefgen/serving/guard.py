@@ -1,6 +1,7 @@
 """The process between a run and a server that it started: `main([LOG, "--", *COMMAND])`.
 
-It holds the server as long as the run holds its standard input, and leaves nothing of it behind: not when the
+It holds the server as long as the run holds its standard input (a number that is written there before it
+closes is the grace in seconds), and leaves nothing of it behind: not when the
 run is killed, not when the server's first process is killed and its workers live on, and no shared memory.
 On its standard output it says `started PID`, `ended STATUS` and `gone`, each once.
 
@@ -53,16 +54,16 @@ def main(arguments: list[str]) -> int:
             _say("gone")
             return 0
     _say(f"started {server.pid}")
-    is_stopped, shared, looked = False, set[str](), 0.0
-    while server.poll() is None and not is_stopped:
-        is_stopped = _is_told_to_stop(POLL)
+    shared, looked, grace = set[str](), 0.0, None
+    while server.poll() is None and grace is None:
+        grace = _told_to_stop(POLL)
         if time.monotonic() > looked + LOOK_FOR_SHARED:
             shared, looked = shared | _shared_memory(), time.monotonic()
     shared |= _shared_memory()
     if server.poll() is None:
         server.terminate()
         server.send_signal(signal.SIGCONT)  # a process that is stopped hears nothing
-        _wait_for(lambda: server.poll() is not None, GRACE)
+        _wait_for(lambda: server.poll() is not None, GRACE if grace is None else grace)
         shared |= _shared_memory()
     if server.poll() is not None:
         _say(f"ended {server.returncode}")
@@ -80,10 +81,15 @@ def _begin_server() -> None:
     die_with_parent(signal.SIGTERM)
 
 
-def _is_told_to_stop(seconds: float) -> bool:
-    """Whether standard input has closed: the run wants the server no more, or is gone."""
+def _told_to_stop(seconds: float) -> float | None:
+    """The grace of a server that is to end, since standard input says so or has closed: the run wants it no
+    more, or is gone. None while it is wanted.
+    """
     readable, _, _ = select.select([sys.stdin], [], [], seconds)
-    return bool(readable) and not os.read(sys.stdin.fileno(), 4096)
+    if not readable:
+        return None
+    told = os.read(sys.stdin.fileno(), 64).strip()
+    return float(told) if told else GRACE
 
 
 def _say(line: str) -> None:

@@ -68,9 +68,13 @@ class ServerProcess:
         """Wait until nothing of it is left."""
         await self._gone.wait()
 
-    async def stop(self) -> None:
-        """End it; when this returns nothing of it is left."""
+    async def stop(self, grace: float | None = None) -> None:
+        """End it, within `grace` seconds where it does not by itself; when this returns nothing of it is
+        left.
+        """
         if self._guard.stdin is not None:
+            if grace is not None and not self._guard.stdin.is_closing():
+                self._guard.stdin.write(f"{grace}\n".encode())
             self._guard.stdin.close()
         try:
             async with asyncio.timeout(LONGEST_STOP):

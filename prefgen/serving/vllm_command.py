@@ -178,7 +178,8 @@ def fingerprint_of(serve: Serve, location: str, revision: str | None, digest: st
     flags = serve.flags()
     what = {name: flags.get(name) for name in ("dtype", "quantization", "chat_template", "hf_overrides")}
     named = [digest or location, None if digest else revision, what]
-    return f"{OWN_FINGERPRINT}{hashlib.blake2b(json.dumps(named, default=str).encode(), digest_size=8).hexdigest()}"
+    spelled = json.dumps(named, default=str).encode()
+    return f"{OWN_FINGERPRINT}{hashlib.blake2b(spelled, digest_size=8).hexdigest()}"
 
 
 def environment(serve: Serve) -> dict[str, str]:

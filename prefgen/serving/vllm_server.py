@@ -16,6 +16,8 @@ from prefgen.transport.request import RunPlace
 POLL = 0.25
 WATCH = 2.0
 """Seconds between two looks at whether a server is alive and moves."""
+HUNG_GRACE = 2.0
+"""Seconds that a server which hangs gets to end by itself."""
 FIRST_ANSWER = 120.0
 """Seconds that a server which says that it is healthy gets for its first token."""
 TOKEN_COUNTERS = ("vllm:generation_tokens_total", "vllm:prompt_tokens_total")
@@ -168,7 +170,7 @@ class VLLMServer:
                 moved, counted = loop.time(), tokens
             if loop.time() - moved > self._serve.hang_after:
                 self._hung_after = loop.time() - moved
-                await self._process.stop()
+                await self._process.stop(HUNG_GRACE)
 
     async def _tokens(self) -> float | None:
         """Tokens read and written so far; None where nobody says."""

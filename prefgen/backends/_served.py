@@ -1,83 +1,66 @@
-"""A model that the run serves itself: vLLM's server is started when it is first asked, watched, started again
-where it dies or hangs, and stopped.
+"""A model that the run serves itself, alone or as an adapter on one that others are served by too."""
 
-A death costs no request an attempt. Should one request kill the engine each time, it is found by asking one
-at a time, and refused.
-"""
-
-import asyncio
-import secrets
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from prefgen.backends._openai_model import OpenAIModel, ServerSettings
-from prefgen.errors import RecipeError, RequestFailed
+from prefgen.backends._openai_model import NO_ROUTE, ServerSettings
+from prefgen.backends._served_engine import ServedEngine
+from prefgen.errors import RequestFailed
+from prefgen.serving.adapters import Adapter
 from prefgen.serving.model_folder import check_folder, has_chat_template
-from prefgen.serving.server_process import ServerProcess
-from prefgen.serving.strays import end_stray, note_server
-from prefgen.serving.vllm_command import (
-    FINGERPRINT_SINCE,
-    Serve,
-    Weights,
-    devices_of,
-    environment,
-    serve_command,
-    vllm_version,
-)
-from prefgen.serving.vllm_log import is_port_taken
-from prefgen.serving.vllm_server import VLLMServer, free_port
+from prefgen.serving.vllm_command import Serve, Weights, devices_of
 from prefgen.transport.openai_replies import load_body, reply_of
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse, RunPlace
 from prefgen.types import Reply
 
-PORT_TRIES = 3
-CAUTIOUS_AFTER = 2
-"""Deaths with no reply between them, or with the same request in flight, after which requests go alone."""
-GIVE_UP_AFTER = 3
-"""Requests in a row that kill the engine, each alone, after which it is no request's fault."""
-DEATH_WAIT = 10.0
-"""Seconds in which an engine that has died takes its server along."""
-ENGINE_DIED = "engine_died"
-
 
 class ServedModel(ModelHooks):
-    """One server of one model (see `prefgen.transport.request.ConnectedModel`)."""
+    """One model on a server that the run keeps (see `prefgen.transport.request.ConnectedModel`)."""
 
     backend = "vllm"
     host = "local"
     takes_turns = True
 
-    def __init__(self, serve: Serve, weights: Weights, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        weights: Weights,
+        settings: ServerSettings,
+        read_adapter: Callable[[], Adapter | None],
+    ) -> None:
         self.fingerprint = weights.fingerprint
         self.devices = devices_of(serve)
         self._serve, self._weights, self._settings = serve, weights, settings
-        self._place = RunPlace()
-        self._server: VLLMServer | None = None
-        self._client: OpenAIModel | None = None
-        self._starting = asyncio.Lock()
-        self._alone = asyncio.Lock()
-        self._in_flight: dict[int, ModelRequest] = {}
-        self._deaths = 0
-        """Since the last reply."""
-        self._deaths_of: dict[int, int] = {}
-        """{id of a request that is not answered yet: deaths during which it was in flight}."""
-        self._killers = 0
-        """Requests that killed the engine alone, since the last reply."""
-        self._gave_up = ""
+        self._read_adapter = read_adapter
+        self._adapter: Adapter | None = None
+        self._engine: ServedEngine | None = None
 
     def join_run(self, place: RunPlace) -> None:
-        self._place = place
+        """Models of the same weights that are served alike share one server: an adapter and its base."""
+        key = f"{self._serve.model_dump_json()} {self._weights}"
+        engine = place.servers.setdefault(
+            key, ServedEngine(self._serve, self._weights, self._settings, place)
+        )
+        self._engine = engine
+        self.turn_key = key
+        if self._adapter is not None:
+            engine.adapters.append(self._adapter)
 
     def check_access(self) -> None:
-        """Raise RecipeError where vLLM is not there, or the model's folder cannot be served."""
+        """Raise RecipeError where vLLM is not there, the model's folder cannot be served, or an adapter is
+        none of it.
+        """
         self._serve.program()
+        self._adapter = self._read_adapter()
         if self._weights.folder is not None:
             check_folder(self._weights.folder, self._serve)
+            if self._adapter is not None:
+                self._adapter.check_fits(self._weights)
 
     def check_request(self, request: ModelRequest) -> None:
         folder = self._weights.folder
+        if request.endpoint == "score" and self._settings.score_route is None:
+            raise RequestFailed("fatal", NO_ROUTE)
         wants_template = request.endpoint == "chat"
         if wants_template and folder is not None and not has_chat_template(folder, self._serve):
             raise RequestFailed(
@@ -87,143 +70,31 @@ class ServedModel(ModelHooks):
                 "serve: {chat_template: FILE}",
             )
 
-    # --- loading --------------------------------------------------------------------------------------------
-
     async def load(self) -> None:
-        """Have the server up. Raises RequestFailed (`fatal`) with the cause where it cannot be."""
-        if self._server is not None and self._server.is_up:
-            return
-        async with self._starting:
-            if self._server is not None and self._server.is_up:
-                return
-            if self._gave_up:
-                raise RequestFailed("fatal", self._gave_up)
-            await self._leave_server()
-            try:
-                await self._start()
-            except RecipeError as error:
-                raise RequestFailed("fatal", str(error)) from None
+        """Have the server up, and the adapter on it. Raises RequestFailed (`fatal`) with the cause."""
+        engine = self._kept()
+        await engine.load()
+        if self._adapter is not None:
+            await engine.have_adapter(self._adapter)
 
     async def unload(self) -> None:
         """Stop the server; what it held is free when this returns."""
-        async with self._starting:
-            if self._server is not None:
-                self._place.show("stopping")
-            await self._leave_server()
-            self._place.show("")
+        if self._engine is not None:
+            await self._engine.unload()
+
+    async def send(self, request: ModelRequest) -> Sequence[ModelResponse]:
+        if self._adapter is not None:
+            request = replace(request, model=self._adapter.served_name)
+        return await self._kept().send(request)
 
     async def close(self) -> None:
         await self.unload()
 
-    async def _leave_server(self) -> None:
-        server, client = self._server, self._client
-        self._server = self._client = None
-        if client is not None:
-            await client.close()
-        if server is not None:
-            await server.stop()
-
-    async def _start(self) -> None:
-        program = self._serve.program()
-        version = await asyncio.to_thread(vllm_version, program)
-        has_fingerprint = version is None or version >= FINGERPRINT_SINCE
-        servers = self._place.folder / "servers"
-        log = servers / f"{self._place.name}.log"
-        note = servers / f"{self._place.name}.json"
-        await end_stray(note, self._place.notify)
-        key = secrets.token_hex(16)
-        for _ in range(PORT_TRIES):
-            port = free_port()
-            command = serve_command(
-                program, self._serve, self._weights, port, has_fingerprint=has_fingerprint
-            )
-            variables = {**environment(self._serve), "VLLM_API_KEY": key}
-            process = await ServerProcess.start(command, variables, log)
-            note_server(note, process.session)
-            server = VLLMServer(process, port, key, self._serve, self._place)
-            try:
-                await server.become_ready(self._weights, has_fingerprint=has_fingerprint)
-            except BaseException:
-                await server.stop()
-                if process.status and is_port_taken(process.written()):
-                    continue
-                raise
-            self._server = server
-            self._client = OpenAIModel(
-                replace(self._settings, address=server.address, headers={"Authorization": f"Bearer {key}"})
-            )
-            server.watch(lambda: bool(self._in_flight))
-            return
-        raise RecipeError(f"no free port was found for vLLM in {PORT_TRIES} tries")
-
-    # --- asking ---------------------------------------------------------------------------------------------
-
-    async def send(self, request: ModelRequest) -> Sequence[ModelResponse]:
-        async with self._turn() as is_alone:
-            await self.load()
-            server, client = self._server, self._client
-            if server is None or client is None:
-                raise RequestFailed("restarted", "vLLM is being stopped")
-            self._in_flight[id(request)] = request
-            try:
-                responses = await client.send(request)
-            except RequestFailed as error:
-                if await self._has_died(server, error):
-                    raise self._after_death(request, server, is_alone=is_alone) from None
-                raise
-            finally:
-                self._in_flight.pop(id(request), None)
-            self._deaths = self._killers = 0
-            self._deaths_of.pop(id(request), None)
-            return responses
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncGenerator[bool]:
-        """At once, or alone where a request is suspected of killing the engine; says whether it is alone."""
-        if not self._is_cautious:
-            yield False
-            return
-        async with self._alone:
-            yield True
-
-    @property
-    def _is_cautious(self) -> bool:
-        most = max(self._deaths_of.values(), default=0)
-        return self._deaths >= CAUTIOUS_AFTER or most >= CAUTIOUS_AFTER
-
-    async def _has_died(self, server: VLLMServer, error: RequestFailed) -> bool:
-        """Whether a failure is that of a server that has died, or is just about to."""
-        if error.kind in ("connection", "broken", "timeout") or "engine" in error.message.casefold():
-            await server.died_within(DEATH_WAIT if error.kind != "timeout" else 0.0)
-        return not server.is_up
-
-    def _after_death(self, request: ModelRequest, server: VLLMServer, *, is_alone: bool) -> RequestFailed:
-        """What a request is told whose server died: it is asked again, unless it is the one that kills."""
-        if server.count_death():
-            self._deaths += 1
-            for key in self._in_flight:
-                self._deaths_of[key] = self._deaths_of.get(key, 0) + 1
-            self._deaths_of.setdefault(id(request), 1)
-            self._place.notify(f"{self._place.name}: {server.epitaph()}; it is started again")
-        if not is_alone:
-            return RequestFailed("restarted", server.epitaph())
-        self._deaths_of.pop(id(request), None)
-        self._killers += 1
-        if self._killers >= GIVE_UP_AFTER:
-            self._gave_up = (
-                f"vLLM died {self._deaths} times with no reply between, whatever it was asked: "
-                f"{server.epitaph()} ({server.log})"
-            )
-            return RequestFailed("fatal", self._gave_up)
-        return RequestFailed(
-            "refused",
-            f"vLLM dies of this request: {server.epitaph()} ({server.log})",
-            code=ENGINE_DIED,
-            given_up=True,
-        )
-
     def parse(self, raw: bytes, endpoint: str) -> Reply:
         return reply_of(load_body(raw), endpoint)
 
-    def body(self, request: ModelRequest) -> dict[str, Any] | None:
-        return None
+    def _kept(self) -> ServedEngine:
+        if self._engine is None:
+            self.join_run(RunPlace())
+        assert self._engine is not None
+        return self._engine

@@ -17,6 +17,7 @@ from prefgen.errors import RecipeError
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
+from prefgen.serving.adapters import Adapter
 from prefgen.serving.vllm_command import Serve, Weights, fingerprint_of
 
 
@@ -25,7 +26,7 @@ class VLLM(Plugin):
     """How one model is served by vLLM."""
 
     self_hosted = True
-    identity_fields: ClassVar[tuple[str, ...]] = ("score_route",)
+    identity_fields: ClassVar[tuple[str, ...]] = ("score_route", "adapter")
 
     url: str | tuple[str, ...] = Field(
         default=(),
@@ -49,6 +50,13 @@ class VLLM(Plugin):
             "models that rate want; score two texts, as cross-encoders want."
         ),
     )
+    adapter: str | None = Field(
+        default=None,
+        description=(
+            "A LoRA adapter on the model: a folder beside the recipe, or a name on the Hub. Models that are "
+            "served alike share one server."
+        ),
+    )
     n: bool = Field(default=True, description="Ask for several draws of one prompt in one request.")
     headers: dict[str, str] = Field(default={}, description="Further HTTP headers; ${env:NAME} works here.")
 
@@ -56,16 +64,28 @@ class VLLM(Plugin):
     revision: str | None = Field(default=None, description="The model's own field.")
 
     def identity_details(self) -> dict[str, Any]:
-        """What keys hold: of a folder its name and a digest of its files, and the route of a reward model,
-        which decides what its rewards are.
+        """What keys hold: of a folder its name and a digest of its files, of an adapter likewise, and the
+        route of a reward model, which decides what its rewards are.
         """
-        details: dict[str, Any] = {"fields": {"score_route": self.score_route}} if self.score_route else {}
-        folder = self._named_folder()
-        return details | {"name": folder.name, "digest": folder_digest(folder)} if folder else details
+        fields = {"score_route": self.score_route} if self.score_route else {}
+        details: dict[str, Any] = {}
+        if (folder := self._named_folder()) is not None:
+            details |= {"name": folder.name, "digest": folder_digest(folder)}
+        if self.adapter is not None:
+            adapter_folder = self._adapter_folder()
+            fields["adapter"] = adapter_folder.name if adapter_folder else self.adapter
+            if adapter_folder is not None:
+                details["adapter_digest"] = folder_digest(adapter_folder)
+        return details | ({"fields": fields} if fields else {})
 
     def validate(self) -> None:
         if self.serve is not None and self.urls():
             raise RecipeError("a model is served by `url` or by `serve`, not by both")
+        if self.adapter is not None and self.serve is None:
+            raise RecipeError(
+                "an adapter is loaded into a server that the run starts (`serve`). One that a running server "
+                "has is a model of its own there: give its name under models:"
+            )
         if self.serve is None and not self.urls():
             raise RecipeError(
                 "say where the model is served, under run: endpoints: `url` of a server that is running, or "
@@ -98,6 +118,30 @@ class VLLM(Plugin):
         folder, digest = folder.resolve(), folder_digest(folder)
         return Weights(str(folder), name, None, fingerprint_of(serve, location, revision, digest))
 
+    def _adapter_folder(self) -> Path | None:
+        """The folder of the adapter; None for one of the Hub. Raises RecipeError where it is not there."""
+        if self.adapter is None:
+            return None
+        folder = path_beside_recipe(self.adapter)
+        if not folder.is_dir() and is_path(self.adapter):
+            raise RecipeError(f"the folder {self.adapter!r} does not exist (looked for {folder})")
+        return folder.resolve() if folder.is_dir() else None
+
+    def _read_adapter(self) -> Adapter | None:
+        if self.adapter is None:
+            return None
+        folder = self._adapter_folder()
+        if folder is None:
+            from huggingface_hub import snapshot_download  # 0.3 s, wanted only for adapters of the Hub
+            from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+            try:
+                folder = Path(snapshot_download(self.adapter))
+            except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise RecipeError(f"the adapter {self.adapter!r} cannot be had: {reason}") from None
+        return Adapter.read(folder, folder.name, folder_digest(folder))
+
     def _named_folder(self) -> Path | None:
         """The folder that the model's name is, where it is one: written as a path, and there."""
         folder = path_beside_recipe(self.location)
@@ -109,7 +153,8 @@ class VLLM(Plugin):
         if self.serve is None:
             model = OpenAIModel(self.settings(self.urls()[0]))
         else:
-            model = ServedModel(self.serve, self.weights(self.serve), self.settings("http://127.0.0.1/v1"))
+            settings = self.settings("http://127.0.0.1/v1")
+            model = ServedModel(self.serve, self.weights(self.serve), settings, self._read_adapter)
         try:
             yield model
         finally:

@@ -67,6 +67,7 @@ async def connect(
     be used.
     """
     run_id = run_id_of(out)
+    servers: dict[str, Any] = {}
     budget = budget or Budget()
     models: dict[str, ModelSpec] = {}
     queues: dict[str, ModelQueue] = {}
@@ -75,7 +76,7 @@ async def connect(
         connected: ConnectedModel = await connections.enter_async_context(backend.connect())
         check_access(connected, live=rules.live)
         if isinstance(connected, ModelHooks):
-            connected.join_run(RunPlace(out, name, stats.notify, stats.model(name).show))
+            connected.join_run(RunPlace(out, name, stats.notify, stats.model(name).show, servers))
         price = pipeline.price(built) or FREE
         models[name] = ModelSpec(
             name, built.identity, built.sampling, connected, price, built.simulated, built.leaks

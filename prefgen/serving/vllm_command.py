@@ -28,6 +28,8 @@ ALWAYS: Mapping[str, Any] = {
     "disable_uvicorn_access_log": True,
     "enable_prompt_tokens_details": True,
 }
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""The greatest ranks of adapters that vLLM can be told."""
 QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 """vLLM reports nothing to anybody."""
 
@@ -142,10 +144,22 @@ def _python_of(program: Sequence[str]) -> str | None:
 
 
 def serve_command(
-    program: Sequence[str], serve: Serve, weights: Weights, port: int, *, has_fingerprint: bool
+    program: Sequence[str],
+    serve: Serve,
+    weights: Weights,
+    port: int,
+    *,
+    has_fingerprint: bool,
+    ranks: Sequence[int] = (),
 ) -> list[str]:
-    """The whole command. What the recipe gives goes before what prefgen always gives."""
-    flags = {**ALWAYS, **serve.flags()}
+    """The whole command; `ranks` are those of the adapters that it is to take. What the recipe gives goes
+    before what prefgen always gives.
+    """
+    adapters = {}
+    if ranks:
+        most = next(rank for rank in RANKS if rank >= max(ranks))
+        adapters = {"enable_lora": True, "max_loras": len(ranks), "max_lora_rank": most}
+    flags = {**ALWAYS, **adapters, **serve.flags()}
     if weights.revision and weights.folder is None:
         flags.setdefault("revision", weights.revision)
     if has_fingerprint:
@@ -182,9 +196,10 @@ def fingerprint_of(serve: Serve, location: str, revision: str | None, digest: st
     return f"{OWN_FINGERPRINT}{hashlib.blake2b(spelled, digest_size=8).hexdigest()}"
 
 
-def environment(serve: Serve) -> dict[str, str]:
+def environment(serve: Serve, *, adapters: bool = False) -> dict[str, str]:
     """The variables that a server gets beside those of the present process."""
-    return {**QUIET, **serve.env}
+    may_load = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if adapters else {}
+    return {**QUIET, **may_load, **serve.env}
 
 
 def devices_of(serve: Serve) -> int:

@@ -151,6 +151,14 @@ class VLLMServer:
         except (aiohttp.ClientError, OSError, ValueError):  # OSError: TimeoutError too
             return 0, None
 
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Have the server answer under `name` as an adapter does. Raises RecipeError with its reason."""
+        body = {"lora_name": name, "lora_path": str(folder)}
+        status, said = await self._ask("POST", "/v1/load_lora_adapter", body, seconds=FIRST_ANSWER)
+        if status != 200:
+            reason = " ".join(str(said).split())[:400]
+            raise RecipeError(f"vLLM does not take the adapter {str(folder)!r}: HTTP {status}: {reason}")
+
     # --- watched --------------------------------------------------------------------------------------------
 
     def watch(self, is_asked: Callable[[], bool]) -> None:

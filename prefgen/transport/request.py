@@ -100,6 +100,8 @@ class RunPlace:
     name: str = "model"
     notify: Callable[[str], None] = _say_nothing
     show: Callable[[str], None] = _say_nothing
+    servers: dict[str, Any] = field(default_factory=dict)
+    """Servers of the run that several models share, by what they are."""
 
 
 class ModelHooks:
@@ -107,6 +109,8 @@ class ModelHooks:
 
     takes_turns: bool = False
     """Whether it is loaded when it is first asked, and can make room for another."""
+    turn_key: str = ""
+    """The same for models that are loaded together and take one turn, on one server; empty: its own."""
     fingerprint: str = ""
     """What proves in each reply whose weights gave it; empty where nobody says beforehand."""
 

@@ -31,6 +31,8 @@ class ModelRequest:
     tools: Sequence[Mapping[str, Any]] = ()
     seeds: Sequence[int | None] = (None,)
     inputs: Sequence[str] = ()
+    brief: bool = False
+    """Whether the texts that a schema asks for are to be short, where the server keeps to that."""
 
     @property
     def samples(self) -> int:

@@ -126,6 +126,17 @@ def takers_of_turns(models: Mapping[str, ConnectedModel]) -> dict[str, ModelHook
     }
 
 
+async def turn_takers_of(pipeline: Pipeline) -> dict[str, ModelHooks]:
+    """The same of a recipe that is not run, for what is known of them without loading one."""
+    connected: dict[str, ConnectedModel] = {}
+    for name, built in pipeline.models.items():
+        backend: Any = built.backend
+        if not (built.simulated or backend.asks_nobody):
+            async with backend.connect() as connected[name]:
+                pass
+    return takers_of_turns(connected)
+
+
 def room_for(resident: int | Literal["auto"], turn_takers: Mapping[str, ModelHooks]) -> Room:
     """Room for as many of these models as the recipe says, or as fit the GPUs."""
     if isinstance(resident, int):

@@ -55,6 +55,12 @@ def loads(folder: Path) -> list[str]:
     return [line["model"] for line in noted(folder, "servers") if line["event"] == "load"]
 
 
+def events(out: Path) -> list[str]:
+    """What was loaded and unloaded, as a run's log has it."""
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [f"{line['event']} {line['model']}" for line in lines if line["event"] in ("load", "unload")]
+
+
 def asked_twice(folder: Path) -> list[str]:
     """Requests that were sent more than once."""
     bodies = Counter(json.dumps(line, sort_keys=True) for line in noted(folder, "asked"))
@@ -65,12 +71,13 @@ class Handler(BaseHTTPRequestHandler):
     """A server of the OpenAI protocol."""
 
     protocol_version = "HTTP/1.1"
-    faults: ClassVar[dict[str, int]] = {}
-    """{model: status with which it answers everything}."""
+    faults: ClassVar[dict[str, tuple[int, str]]] = {}
+    """{model: (status with which it answers, texts in which this stands)}."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        status = self.faults.get(body["model"], 200)
+        fault, text = self.faults.get(body["model"], (200, ""))
+        status = fault if text in json.dumps(body["messages"]) else 200
         note("asked", **body)
         said = says(body) if status == 200 else {"error": {"message": "no", "code": "odd"}}
         reply = json.dumps(said).encode()

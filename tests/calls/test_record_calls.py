@@ -117,7 +117,9 @@ async def test_a_model_whose_turn_has_not_come_takes_every_shape_of_plug_in(tmp_
         {"judge": judged},
         {"pair": {"use": "best_vs_worst", "score": "quality", "ties": "keep"}},
     ]
-    await run(in_turns(stages, "a", "b", "c", resident=3), tmp_path / "at-once", journal=tmp_path / "1.sqlite")
+    await run(
+        in_turns(stages, "a", "b", "c", resident=3), tmp_path / "at-once", journal=tmp_path / "1.sqlite"
+    )
     for file in ("servers", "asked"):
         (tmp_path / file).unlink()
     monkeypatch.setenv(SLOTS, "1")

@@ -138,7 +138,7 @@ class Residents:
         except (RequestFailed, asyncio.CancelledError):
             raise
         except Exception as error:  # a backend that raises what it should not: its own words are the cause
-            raise RequestFailed("fatal", f"{type(error).__name__}: {error}", code="load") from error
+            raise RequestFailed("fatal", f"{type(error).__name__}: {error}") from error
         finally:
             loading.cancel()
             stopping.cancel()

@@ -17,10 +17,19 @@ from prefgen.errors import FatalEndpoint, RequestFailed
 from prefgen.transport.request import ModelHooks, ModelRequest
 
 
+def turns_of(models: Mapping[str, ModelHooks]) -> dict[str, str]:
+    """{model: whose turn is its own}: the first one's of those that are loaded together (`turn_key`)."""
+    first: dict[str, str] = {}
+    return {
+        name: first.setdefault(model.turn_key, name) if model.turn_key else name
+        for name, model in models.items()
+    }
+
+
 @dataclass(frozen=True)
 class Room:
-    """How much may be loaded at once, and how much of it each model takes that takes turns, in the recipe's
-    order.
+    """How much may be loaded at once, and how much of it each turn takes, in the recipe's order: a turn is a
+    model's, and has the name of the first where several are loaded together.
     """
 
     size: int = 1
@@ -70,9 +79,10 @@ class Residents:
         log: Callable[..., None],
     ) -> None:
         self._room, self._models = room, models
+        self._turns = turns_of(models)
         self._run, self._stats, self._log = run, stats, log
         self.present: list[str] = []
-        """Models that may be asked now."""
+        """Whose turn it is: those models may be asked now."""
         self.turns = 1
         self._begun: list[str] = []
         """Models whose load has begun: they hold memory, even where it has failed."""
@@ -84,12 +94,17 @@ class Residents:
 
     def admits(self, name: str) -> bool:
         """Whether a model may be asked now; one for which there is room may from here on."""
-        if name not in self._models or name in self.present:
+        turn = self._turns.get(name)
+        if turn is None or turn in self.present:
             return True
-        if not self._room.has_room(self.present, name):
+        if not self._room.has_room(self.present, turn):
             return False
-        self.present.append(name)
+        self.present.append(turn)
         return True
+
+    def turn_of(self, name: str) -> str:
+        """The turn in which a model is asked."""
+        return self._turns.get(name, name)
 
     def check_request(self, name: str, request: ModelRequest) -> None:
         """Raises RequestFailed where a request can never be answered."""
@@ -156,7 +171,7 @@ class Residents:
             said = ", ".join(f"{waits[name]:,} prompts wait for {name}" for name in coming)
             room = f"; {' and '.join(going)} {'makes' if len(going) == 1 else 'make'} room" if going else ""
             self._stats.notify(f"pass {self.turns}: {said}{room}")
-        for name in going:
+        for name in [name for name in self._begun if self._turns[name] in going]:
             try:
                 await self._unload(name)
             except Exception as error:
@@ -165,8 +180,6 @@ class Residents:
         self.present = chosen
 
     async def _unload(self, name: str) -> None:
-        if name not in self._begun:
-            return
         began = time.monotonic()
         await self._models[name].unload()
         self._begun.remove(name)

@@ -17,7 +17,7 @@ from prefgen.calls.journals import Journals
 from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.calls.models import ModelSpec
 from prefgen.calls.queue import ModelQueue
-from prefgen.calls.residents import Residents, Room
+from prefgen.calls.residents import Residents, Room, turns_of
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.engine.gpus import visible_gpus
@@ -80,14 +80,13 @@ async def connect(
         backend: Any = built.backend  # that it has `connect` was checked when it was built
         connected_models[name] = await connections.enter_async_context(backend.connect())
         check_access(connected_models[name], live=rules.live)
+        join_run(connected_models[name], RunPlace(out, name, stats.notify, stats.model(name).show, servers))
     turn_takers = takers_of_turns(connected_models) if rules.live else {}
     room = room_for(pipeline.recipe.run.resident, turn_takers)
     residents = Residents(room, turn_takers, run=run, stats=stats, log=partial(append_log, out))
     connections.push_async_callback(residents.close)
     for name, built in pipeline.models.items():
         connected = connected_models[name]
-        if isinstance(connected, ModelHooks):
-            connected.join_run(RunPlace(out, name, stats.notify, stats.model(name).show, servers))
         price = pipeline.price(built) or FREE
         models[name] = ModelSpec(
             name, built.identity, built.sampling, connected, price, built.simulated, built.leaks
@@ -129,20 +128,28 @@ def takers_of_turns(models: Mapping[str, ConnectedModel]) -> dict[str, ModelHook
 async def turn_takers_of(pipeline: Pipeline) -> dict[str, ModelHooks]:
     """The same of a recipe that is not run, for what is known of them without loading one."""
     connected: dict[str, ConnectedModel] = {}
+    servers: dict[str, Any] = {}
     for name, built in pipeline.models.items():
         backend: Any = built.backend
         if not (built.simulated or backend.asks_nobody):
             async with backend.connect() as connected[name]:
-                pass
+                join_run(connected[name], RunPlace(name=name, servers=servers))
     return takers_of_turns(connected)
+
+
+def join_run(connected: ConnectedModel, place: RunPlace) -> None:
+    """Tell a model which run it works for, and so with whom it shares a server."""
+    if isinstance(connected, ModelHooks):
+        connected.join_run(place)
 
 
 def room_for(resident: int | Literal["auto"], turn_takers: Mapping[str, ModelHooks]) -> Room:
     """Room for as many of these models as the recipe says, or as fit the GPUs."""
+    turns = dict.fromkeys(turns_of(turn_takers).values())
     if isinstance(resident, int):
-        return Room(resident, dict.fromkeys(turn_takers, 1))
-    gpus = visible_gpus() if len(turn_takers) > 1 else 1  # one alone has room in any case
-    return Room(gpus, {name: model.devices for name, model in turn_takers.items()})
+        return Room(resident, dict.fromkeys(turns, 1))
+    gpus = visible_gpus() if len(turns) > 1 else 1  # one alone has room in any case
+    return Room(gpus, {name: turn_takers[name].devices for name in turns})
 
 
 async def check_servers(pipeline: Pipeline) -> None:

@@ -22,6 +22,7 @@ from prefgen.calls.history import key_parts, mean_usage
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
+from prefgen.calls.residents import turns_of
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
 from prefgen.dataset.read_run import RUN_ID
@@ -176,7 +177,7 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
             first = replace(options, limit=min(sample, options.limit or sample))
             await _replay(pipeline, options, first, known, usage, LearningWatch(expectations))
         turn_takers = await turn_takers_of(pipeline)
-        counts = AskCounts(expectations, turn_takers=turn_takers)
+        counts = AskCounts(expectations, turns=turns_of(turn_takers))
         trial = options
         if options.limit is None or options.limit > sample:
             trial = replace(options, limit=sample, sample_salt=SAMPLE_SALT)

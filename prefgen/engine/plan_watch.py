@@ -4,7 +4,7 @@ new.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -82,7 +82,8 @@ class AskCounts:
 
     expectations: Expectations
     overlay: Overlay | None = None
-    turn_takers: Collection[str] = ()
+    turns: Mapping[str, str] = field(default_factory=dict)
+    """{model that takes turns: whose turn is its own}."""
     new: dict[tuple[str, str], NewAsks] = field(default_factory=dict)
     in_turn: dict[str, dict[str, dict[int, set[str]]]] = field(default_factory=dict)
     """New asks of models that take turns (`prefgen.engine.plan_passes.AsksInTurn`)."""
@@ -109,9 +110,9 @@ class AskCounts:
             new.requests += 1
             new.prompt_tokens += row.prompt_tokens
             new.completion_tokens += row.completion_tokens
-            if ask.spec.name in self.turn_takers:
+            if ask.spec.name in self.turns:
                 rounds = self.in_turn.setdefault(identity, {}).setdefault(record.id, {})
-                rounds.setdefault(round_of_this, set()).add(ask.spec.name)
+                rounds.setdefault(round_of_this, set()).add(self.turns[ask.spec.name])
         return row
 
     @property

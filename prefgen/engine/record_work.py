@@ -97,7 +97,7 @@ class RecordWorker:
             self._pool_key = f":{content_id('pool', plan.pool.ids())}"
         self.waiting = 0
         self.lost = 0
-        self.parked = ParkedRecords(plan.stages, context.stats)
+        self.parked = ParkedRecords(plan.stages, context.stats, context.residents.turn_of)
         """Those that wait for a model which is not loaded."""
 
     async def work(self, at_work: RecordAtWork) -> None:

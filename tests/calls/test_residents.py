@@ -187,3 +187,18 @@ def test_every_order_of_first_asks_fills_the_room():
         residents, *_ = a_house(2, **{name: Model() for name in "abc"})
 
         assert [residents.admits(name) for name in order] == [True, True, False]
+
+
+async def test_models_on_one_server_take_one_turn():
+    models = {"base": Model(), "other": Model(), "adapter": Model()}
+    models["base"].turn_key = models["adapter"].turn_key = "one server"
+    residents, *_, log = a_house(**models)
+
+    assert [residents.admits(name) for name in ("adapter", "other", "base")] == [True, False, True]
+    assert [residents.turn_of(name) for name in (*models, "remote")] == ["base", "other", "base", "remote"]
+    for name in ("adapter", "base"):
+        await residents.load(name)
+    await residents.change({"other": 1}, {"other": 1})
+
+    assert residents.present == ["other"]
+    assert log == [("load", "adapter"), ("load", "base"), ("unload", "adapter"), ("unload", "base")]

@@ -20,7 +20,7 @@ from prefgen.calls.usage import RunStats
 from prefgen.engine.run_folder import SIMULATED_JOURNAL, run_id_of
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline
-from prefgen.recipe.models import BuiltModel
+from prefgen.recipe.models import BuiltModel, goes_to_batches
 from prefgen.recipe.problems import Problems
 from prefgen.transport.request import ConnectedModel, ModelHooks, RunPlace
 
@@ -78,8 +78,11 @@ async def connect(
         if isinstance(connected, ModelHooks):
             connected.join_run(RunPlace(out, name, stats.notify, stats.model(name).show, servers))
         price = pipeline.price(built) or FREE
+        batched = goes_to_batches(built) and _has_batches(connected)
+        if built.endpoint.batch and not batched:
+            stats.notify(f"{name}: `batch: true` is left out of account, since it is asked of no provider")
         models[name] = ModelSpec(
-            name, built.identity, built.sampling, connected, price, built.simulated, built.leaks
+            name, built.identity, built.sampling, connected, price, built.simulated, built.leaks, batched
         )
         queues[name] = ModelQueue(
             name,
@@ -104,6 +107,10 @@ async def connect(
         rules=rules,
         watch=watch,
     )
+
+
+def _has_batches(connected: ConnectedModel) -> bool:
+    return isinstance(connected, ModelHooks) and connected.batches() is not None
 
 
 async def check_servers(pipeline: Pipeline) -> None:

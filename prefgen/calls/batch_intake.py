@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from prefgen.calls.batch_files import parked_row
-from prefgen.calls.batch_ledger import Batch, BatchLedger, BatchLine, LineOutcome
+from prefgen.calls.batch_ledger import TOKEN_LIMIT, Batch, BatchLedger, BatchLine, LineOutcome
 from prefgen.calls.batch_replies import CANCELLED, FINAL, BatchReply, read_line, request_of, response_of
 from prefgen.calls.budget import Budget
 from prefgen.calls.context import CallContext
@@ -18,8 +18,6 @@ from prefgen.transport.batches import BatchService, ProviderBatch
 MOST_FAILURES = 3
 """Batches in which a request may fail before that is final."""
 ROWS_A_COMMIT = 500
-TOKEN_LIMIT = "token_limit_exceeded"
-"""What OpenAI says where more tokens wait in batches than an account may have there: no line is to blame."""
 
 
 @dataclass
@@ -63,6 +61,8 @@ class BatchIntake:
         for key in missing:
             self._read_missing(batch, seen, spec, key, collected, is_blamed=key in blamed)
         await self._commit(collected, spec)
+        if self._has_answered(batch):  # so that what is refused is not the recipe's fault
+            self._context.answering.add(spec.name)
         self._ledger.close(batch.intent, list(collected.outcomes.values()))
         if batch.run == self._context.run_id:
             reserved = sum(line.cost for line in lines.values())
@@ -149,6 +149,11 @@ class BatchIntake:
             if not row.status:
                 stats = self._context.stats.model(spec.name)
                 stats.count_answer(row.prompt_tokens, row.completion_tokens, row.cost, 0.0)
+
+    def _has_answered(self, batch: Batch) -> bool:
+        """Whether the model of a batch has ever answered its run."""
+        sql = "SELECT 1 FROM replies WHERE run = ? AND model = ? AND status = 0 LIMIT 1"
+        return bool(self._journal.query(sql, (batch.run, batch.model)))
 
     def _say_ended(self, batch: Batch, seen: ProviderBatch, spec: ModelSpec, collected: _Collected) -> None:
         outcomes = [one.outcome for one in collected.outcomes.values()]

@@ -20,6 +20,8 @@ from prefgen.storage import sqlite
 from prefgen.transport.batches import ProviderBatch
 
 GATHERING, INTENDED, CREATING = "gathering", "intended", "creating"
+TOKEN_LIMIT = "token_limit_exceeded"
+"""What OpenAI says where more tokens wait in batches than an account may have there: no line is to blame."""
 LINES_A_STATEMENT = 100
 FIELDS = (
     "intent", "run", "host", "model", "endpoint", "digest", "state", "id", "requests", "completed", "failed",
@@ -176,8 +178,23 @@ class BatchLedger:
         return self.batch(intent)
 
     def batch(self, intent: str) -> Batch:
+        """Raises KeyError for one that another run has dropped."""
         sql = f"SELECT {', '.join(FIELDS)} FROM batches WHERE intent = ?"
-        return batch_of(self._journal.query(sql, (intent,))[0])
+        rows = self._journal.query(sql, (intent,))
+        if not rows:
+            raise KeyError(intent)
+        return batch_of(rows[0])
+
+    def largest_within_limit(self, host: str, model: str, since: float) -> int | None:
+        """Half as many requests as the smallest batch of a model that was refused since then for its tokens;
+        None where none was.
+        """
+        sql = (
+            "SELECT min(requests) FROM batches WHERE host = ? AND model = ? AND closed > ? "
+            "AND state = 'failed' AND instr(why, ?)"
+        )
+        [(requests,)] = self._journal.query(sql, (host, model, since, TOKEN_LIMIT))
+        return None if requests is None else max(1, requests // 2)
 
     def creating(self, intent: str) -> None:
         """Note that its provider is asked for it now."""

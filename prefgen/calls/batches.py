@@ -11,6 +11,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import BinaryIO
 
 from prefgen.calls.batch_intake import BatchIntake
@@ -37,6 +38,7 @@ YOUNG = 60.0
 CANCELLING = (0.2, 10.0)
 """Seconds between two looks at batches that are being cancelled, at first and later."""
 LONGEST_CANCELLING = 900.0
+DAY = 24 * 3600.0
 
 
 class RunBatches:
@@ -48,6 +50,8 @@ class RunBatches:
         self._ledger = BatchLedger(self._journal)
         self._intake = BatchIntake(context, budget, self._ledger)
         self._notify = context.stats.notify
+        self._faults = 0
+        """How often a provider was not reached."""
         budget.reserve(*self._ledger.reserved(context.run_id))
 
     # --- what came ------------------------------------------------------------------------------------------
@@ -57,7 +61,8 @@ class RunBatches:
         for batch in self._ledger.open_batches():
             if self._journal.claims.claim(batch.lock):
                 try:
-                    await self._look(self._ledger.batch(batch.intent))
+                    with suppress(KeyError):  # another run has dropped it meanwhile
+                        await self._look(self._ledger.batch(batch.intent))
                 finally:
                     self._journal.claims.release(batch.lock)
             if self._context.run.reason:
@@ -65,24 +70,24 @@ class RunBatches:
 
     async def cancel(self) -> None:
         """Cancel the open batches of this run, wait until that is done, and journal what they answered."""
-        cancelled, seconds = False, CANCELLING[0]
-        until = time.monotonic() + LONGEST_CANCELLING
+        until, seconds = time.monotonic() + LONGEST_CANCELLING, CANCELLING[0]
         await self.collect()
-        while (mine := self._ledger.open_batches(self._context.run_id)) and not self._context.run.is_over:
-            if not cancelled:
-                for batch in mine:
-                    await self._cancel(batch)
-                cancelled = True
-            elif time.monotonic() > until:
-                return
-            else:
-                await asyncio.sleep(seconds)
-                seconds = min(2 * seconds, CANCELLING[1])
+        for batch in self._mine():
+            await self._cancel(batch)
+        await self.collect()
+        while self._mine() and not (self._context.run.is_over or self._faults or time.monotonic() > until):
+            await asyncio.sleep(seconds)
+            seconds = min(2 * seconds, CANCELLING[1])
             await self.collect()
+
+    def _mine(self) -> list[Batch]:
+        """The open batches of this run that can be asked for."""
+        mine = self._ledger.open_batches(self._context.run_id)
+        return [batch for batch in mine if self._service(batch) is not None]
 
     async def _cancel(self, batch: Batch) -> None:
         found = self._service(batch)
-        if found is None or batch.id is None or batch.closed is not None:
+        if found is None or batch.id is None:
             return
         self._notify(f"{found[0].name}: batch {batch.id} is cancelled; what it has answered is kept")
         try:
@@ -141,8 +146,14 @@ class RunBatches:
 
     async def _submit_group(self, spec: ModelSpec, endpoint: str, requests: Sequence[ParkedRequest]) -> None:
         waiting = [request for request in requests if self._is_free(request.key)]
+        most = MOST_REQUESTS
+        host, model = spec.model.host, str(spec.identity["name"])
+        limited = self._ledger.largest_within_limit(host, model, time.time() - DAY)
+        if limited is not None:  # one at a time, each so small that it may fit
+            others = [b for b in self._ledger.open_batches() if (b.host, b.model) == (host, model)]
+            waiting, most = ([] if others else waiting[:limited]), limited
         while waiting and not self._context.run.reason:
-            some, waiting = waiting[:MOST_REQUESTS], waiting[MOST_REQUESTS:]
+            some, waiting = waiting[:most], waiting[most:]
             lines = self._affordable(some)
             if not lines:
                 return
@@ -212,7 +223,8 @@ class RunBatches:
         withdrawn = list[bytes]()
         for line in gathered:
             text = self._journal.parked_request(line.key) + b"\n"
-            if not self._is_only_mine(line.key) or file.tell() + len(text) > MOST_BYTES:
+            is_full = file.tell() and file.tell() + len(text) > MOST_BYTES
+            if is_full or not self._is_only_mine(line.key):
                 withdrawn.append(line.key)
                 continue
             file.write(text)
@@ -286,6 +298,7 @@ class RunBatches:
     def _fault(self, spec: ModelSpec, failure: RequestFailed, what: str) -> None:
         """Say what went wrong; what asking again cannot help ends the run."""
         if is_passing(failure):
+            self._faults += 1
             self._context.stats.last_fault = f"{spec.name}: {what} ({failure.message})"
             self._notify(f"{spec.name}: {what} ({failure.message})")
         elif failure.code == "no_batches":

@@ -23,7 +23,7 @@ from prefgen.dataset.bad_rows import BAD_ROWS
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.dataset.unfinished_run import AGREED, RECORD_STORE
-from prefgen.engine.batch_words import come_back_later
+from prefgen.engine.batch_words import come_back_later, command_of
 from prefgen.engine.connect import budget_of, connect, known_journal, open_journals
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.manifest import RunSummary, manifest_before, write_output
@@ -79,6 +79,8 @@ class RunOutcome:
     """Those in which requests wait."""
     last_fault: str = ""
     """What a server said last where prompts are `lost`."""
+    command: str = ""
+    """What starts the run again on the command line."""
 
     @property
     def exit_code(self) -> int:
@@ -104,7 +106,7 @@ class RunOutcome:
                 "`prefgen journal import`, then run again"
             )
         if self.batches:
-            return come_back_later(self.batches, self.last_fault)
+            return come_back_later(self.batches, self.command, self.last_fault)
         if self.waiting and not offline and self.last_fault:
             return f"incomplete: {self.waiting:,} prompts wait for a batch: {self.last_fault}; run again"
         if self.waiting:
@@ -246,6 +248,7 @@ class Runner:
         return RunOutcome(
             out, complete, manifest, self._stop.reason, outcome.waiting, outcome.lost,
             waiting_keys, inputs.prompts, batches_waiting, self.progress.stats.last_fault,
+            command_of(pipeline, out, options.journal),
         )  # fmt: skip
 
     def _log_refusal(self, _: object, error: BaseException | None, __: object) -> None:

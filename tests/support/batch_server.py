@@ -42,8 +42,8 @@ class BatchServer:
 
     `answer_line(body, times)` is the reply to a line, or (status, error); `fail` maps a step (upload, create,
     look, list, cancel, download) to what is to happen instead, each once: a status, "before" (the connection
-    is lost, and nothing done) or "after" (done, and the answer lost). `on` maps a step to what is called when
-    it has been done, before it is answered.
+    is lost, and nothing done) or "after" (done, and the answer lost). `before` and `on` map a step to what is
+    called before and after it is done, and before it is answered.
     """
 
     def __init__(self) -> None:
@@ -57,6 +57,7 @@ class BatchServer:
         self.live: list[dict] = []
         self.fail: dict[str, list] = {}
         self.on: dict[str, Callable[[], object]] = {}
+        self.before: dict[str, Callable[[], object]] = {}
         self.steps: Counter[str] = Counter()
         self.finishes_at_once = True
         self.cancels_at_once = True
@@ -80,6 +81,8 @@ class BatchServer:
             if not self.has_batches:
                 return web.json_response({"detail": "Not Found"}, status=404)
             self.steps[name] += 1
+            if name in self.before:
+                self.before[name]()
             fault = self.fail[name].pop(0) if self.fail.get(name) else None
             if fault == "before":
                 request.transport.abort()

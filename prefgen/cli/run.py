@@ -87,7 +87,7 @@ def command(
     neither loses anything.
     """
     from prefgen.api.check import parse_sections
-    from prefgen.api.run import options_of
+    from prefgen.api.run import options_of, refuse_both
     from prefgen.cli import after
     from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
@@ -102,8 +102,7 @@ def command(
     if train and train_settings is None:
         raise RecipeError("--train: the recipe has no `train:`", str(recipe))
     live = not (offline or export)
-    if online and not live:
-        raise RecipeError("--online asks, and --offline and --export-requests ask nobody: say one of them")
+    refuse_both(online=online, live=live)
     if requests_per_file and not export:
         raise RecipeError("--requests-per-file says how --export-requests FILE cuts its files; say that too")
     if online:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from prefgen.errors import RequestFailed
-from prefgen.transport.batches import ProviderBatch
+from prefgen.transport.batches import NO_BATCHES, ProviderBatch
 from prefgen.transport.failures import failure_of_status
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ SECONDS_A_REQUEST = 60.0
 SECONDS_AN_UPLOAD = 600.0
 DOWNLOADS = 3
 """Times that a file is fetched which breaks off."""
-NO_BATCHES = (404, 405, 501)
+NO_ROUTE = (404, 405, 501)
 
 
 class OpenAIBatches:
@@ -136,18 +136,18 @@ class _Explained:
 
 def _failure_of(error: Any, address: str) -> RequestFailed:
     body = error.body if isinstance(error.body, dict) else {}
-    code = str(body.get("code") or "")
+    name = str(body.get("code") or "")
     message = " ".join(str(body.get("message") or error.message).split())[:300]
     text = f"HTTP {error.status_code} from {address}: {message}"
     route = error.request.url.path
-    if error.status_code in NO_BATCHES and route.rstrip("/").endswith(("/files", "/batches")):
+    if error.status_code in NO_ROUTE and route.rstrip("/").endswith(("/files", "/batches")):
         return RequestFailed(
             "fatal",
             f"the server at {address} has no batches (HTTP {error.status_code} at {route}): take `batch: "
             "true` out of its endpoint, or say --online for this run",
-            code="no_batches",
+            code=NO_BATCHES,
         )
-    return failure_of_status(error.status_code, text, code)
+    return failure_of_status(error.status_code, text, name)
 
 
 def _told(batch: "Batch") -> ProviderBatch:

@@ -115,8 +115,7 @@ class BatchIntake:
             collected.outcomes[key] = LineOutcome(key, "left")
         else:
             row.how = f"batch {batch.id}"
-            why = seen.problem if is_blamed else f"the batch is {seen.state}, and has no line for it"
-            self._failed(row, spec, RequestFailed("server", why, code=f"batch_{seen.state}"), collected)
+            self._failed(row, spec, _why_missing(seen, is_blamed=is_blamed), collected)
 
     def _failed(
         self, row: JournalRow, spec: ModelSpec, failure: RequestFailed, collected: _Collected
@@ -165,3 +164,12 @@ class BatchIntake:
             f"{spec.name}: batch {batch.id} is {seen.state}{problem}: {outcomes.count('answered'):,} of "
             f"{len(outcomes):,} answered, {outcomes.count('refused'):,} refused{rest}"
         )
+
+
+def _why_missing(seen: ProviderBatch, *, is_blamed: bool) -> RequestFailed:
+    """Why a batch that has ended has no reply to a request."""
+    if is_blamed:
+        return RequestFailed("server", f"its batch failed by this line: {seen.problem}", code="batch_failed")
+    if seen.state == "expired":
+        return RequestFailed("server", "its batch expired before it was answered", code="batch_expired")
+    return RequestFailed("server", "its batch has ended without a line for it", code="batch_line_missing")

@@ -56,9 +56,9 @@ def response_of(reply: BatchReply, request: ModelRequest) -> ModelResponse:
 
 def _failure_of(reply: BatchReply) -> RequestFailed:
     if not reply.status:
-        code = str(reply.error.get("code") or "") if isinstance(reply.error, Mapping) else ""
+        name = reply.error.get("code") if isinstance(reply.error, Mapping) else None
         failure = error_in_reply({"error": reply.error or {"message": "neither a response nor an error"}})
-        return RequestFailed("server", failure.message, code=code or failure.code)
+        return RequestFailed("server", failure.message, code=str(name or failure.code))
     said = parse_error(orjson.dumps(reply.body) if reply.body else b"")
     text = f"HTTP {reply.status}: {said.message}"
     return failure_of_status(reply.status, text, said.code, names=said.names)

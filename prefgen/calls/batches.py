@@ -27,7 +27,14 @@ from prefgen.calls.budget import Budget
 from prefgen.calls.context import CallContext, ParkedRequest
 from prefgen.calls.models import ModelSpec
 from prefgen.errors import FatalEndpoint, RequestFailed
-from prefgen.transport.batches import MOST_BYTES, MOST_REQUESTS, BatchService, ProviderBatch, is_passing
+from prefgen.transport.batches import (
+    MOST_BYTES,
+    MOST_REQUESTS,
+    NO_BATCHES,
+    BatchService,
+    ProviderBatch,
+    is_passing,
+)
 from prefgen.transport.openai_protocol import route
 from prefgen.transport.request import ModelHooks
 
@@ -301,7 +308,7 @@ class RunBatches:
             self._faults += 1
             self._context.stats.last_fault = f"{spec.name}: {what} ({failure.message})"
             self._notify(f"{spec.name}: {what} ({failure.message})")
-        elif failure.code == "no_batches":
+        elif failure.code == NO_BATCHES:
             self._context.run.stop(FatalEndpoint(f"model {spec.name!r}: {failure.message}"))
         else:
             self._context.run.stop(FatalEndpoint(f"model {spec.name!r}: {what}: {failure.message}"))

@@ -10,6 +10,8 @@ from prefgen.errors import RequestFailed
 
 ENDED = ("completed", "failed", "expired", "cancelled")
 """States in which nothing more comes of a batch."""
+NO_BATCHES = "no_batches"
+"""Code of the failure of a server that knows none."""
 MOST_REQUESTS = 50_000
 """Requests that a provider takes in one file."""
 MOST_BYTES = 200_000_000

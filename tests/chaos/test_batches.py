@@ -1,4 +1,4 @@
-"""Runs whose models are asked by batches are killed at each step; no request is bought twice, none is lost."""
+"""Runs whose models are asked by batches are killed at each step: no request is bought twice."""
 
 import asyncio
 import json

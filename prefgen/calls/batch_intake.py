@@ -169,7 +169,7 @@ class BatchIntake:
 def _why_missing(seen: ProviderBatch, *, is_blamed: bool) -> RequestFailed:
     """Why a batch that has ended has no reply to a request."""
     if is_blamed:
-        return RequestFailed("server", f"its batch failed by this line: {seen.problem}", code="batch_failed")
+        return RequestFailed("empty", f"its batch failed by this line: {seen.problem}", code="batch_failed")
     if seen.state == "expired":
-        return RequestFailed("server", "its batch expired before it was answered", code="batch_expired")
-    return RequestFailed("server", "its batch has ended without a line for it", code="batch_line_missing")
+        return RequestFailed("empty", "its batch expired before it was answered", code="batch_expired")
+    return RequestFailed("empty", "its batch has ended without a line for it", code="batch_line_missing")

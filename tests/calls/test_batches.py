@@ -4,18 +4,21 @@
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from prefgen.api.run import options_of
 from prefgen.calls import batches
 from prefgen.calls.journal import Journal
+from prefgen.calls.maintenance import repair
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from tests.support import batch_server
 from tests.support.batch_server import BatchServer
+from tests.support.durability import two_segments
 from tests.support.recipes import a_recipe, failures_of, run
 from tests.support.server import by_content
 
@@ -352,3 +355,84 @@ async def test_simulated_models_are_asked_at_once_with_a_notice(tmp_path):
 
     assert outcome.complete
     assert any("`batch: true` is left out of account" in notice for notice in progress.stats.notices)
+
+
+async def test_a_batch_that_was_created_and_cannot_be_found_yet_is_found_by_the_next_start(
+    tmp_path, provider, live_digest
+):
+    """The answer of create is lost, and so is every look for it; or it is not listed yet."""
+    provider.fail["create"], provider.fail["list"] = ["after"], [500] * 6
+    first = await run(batched(provider), tmp_path / "out")
+    provider.fail.clear()
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert first.exit_code == 3
+    assert "nobody knows whether a batch was created" in first.incomplete_reason()
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 1
+
+
+async def test_a_batch_that_is_listed_late_is_adopted(tmp_path, provider, live_digest):
+    provider.fail["create"], provider.hidden = ["after"], {"batch_0"}
+    await run(batched(provider), tmp_path / "out")
+    provider.hidden.clear()
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 1
+
+
+async def test_a_batch_that_was_made_twice_all_the_same_is_cancelled_once(tmp_path, provider):
+    provider.fail["create"], provider.hidden = ["after"], {"batch_0"}
+    provider.finishes_at_once = False
+    await run(batched(provider), tmp_path / "out")
+    provider.hidden.clear()
+    provider.batches["batch_1"] = replace(provider.batches["batch_0"], id="batch_1")
+    await run(batched(provider), tmp_path / "out")
+
+    assert [batch.status for batch in provider.batches.values()] == ["validating", "cancelling"]
+
+
+async def test_what_is_refused_alike_is_the_recipes_fault_and_is_sent_again_once_it_is_mended(
+    tmp_path, provider, live_digest
+):
+    refusal = (400, {"message": "unknown parameter: seed", "code": "unknown_parameter"})
+    provider.answer_line = lambda body, times: refusal
+    await run(batched(provider), tmp_path / "out")
+    stopped = await run(batched(provider), tmp_path / "out")
+    provider.answer_line = by_content
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert stopped.exit_code == 1
+    assert "all 6 requests so far were refused alike (unknown_parameter)" in str(stopped.stopped)
+    assert outcomes[-1].manifest.row_digest == live_digest
+
+
+async def test_replies_that_are_gone_at_the_provider_are_asked_again(tmp_path, provider, live_digest):
+    await run(batched(provider), tmp_path / "out")
+    provider.finish(provider.batches["batch_0"])
+    provider.files.pop("batch_0_output")
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert [len(batch.lines) for batch in provider.batches.values()] == [6, 6, 3]
+
+
+async def test_a_repaired_journal_knows_its_batches(tmp_path, provider, live_digest):
+    await run(batched(provider), tmp_path / "out")
+    repair(tmp_path / "calls.sqlite")
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 1
+
+
+async def test_batches_pass_curators_and_segments(tmp_path, provider):
+    """A judge behind a curator is a round of its own, and a model that is asked live goes on meanwhile."""
+    recipe = two_segments(url=provider.url)
+    recipe["run"]["endpoints"]["grader"]["batch"] = True
+    outcomes = [await run(recipe, tmp_path / "out") for _ in range(2)]
+
+    assert [outcome.exit_code for outcome in outcomes] == [3, 0]
+    assert not any(body["model"] == "g" for body in provider.live)
+    assert {line["body"]["model"] for batch in provider.batches.values() for line in batch.lines} == {"g"}

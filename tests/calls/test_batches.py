@@ -436,3 +436,22 @@ async def test_batches_pass_curators_and_segments(tmp_path, provider):
     assert [outcome.exit_code for outcome in outcomes] == [3, 0]
     assert not any(body["model"] == "g" for body in provider.live)
     assert {line["body"]["model"] for batch in provider.batches.values() for line in batch.lines} == {"g"}
+
+
+async def test_what_another_run_asks_live_at_this_moment_is_in_no_batch(tmp_path, provider):
+    journal = tmp_path / "calls.sqlite"
+    provider.gate.clear()
+    live = asyncio.create_task(run(live_recipe(provider), tmp_path / "live", journal=journal))
+    while len(provider.live) < 6:
+        await asyncio.sleep(0.01)
+    meanwhile = await run(batched(provider), tmp_path / "out", journal=journal)
+    provider.gate.set()
+    finished = await live
+    after = await run(batched(provider), tmp_path / "out", journal=journal)
+
+    assert meanwhile.exit_code == 3
+    assert "still without a reply" in meanwhile.incomplete_reason()
+    assert finished.complete
+    assert after.complete
+    assert after.manifest.row_digest == finished.manifest.row_digest
+    assert not provider.batches

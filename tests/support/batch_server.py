@@ -55,6 +55,9 @@ class BatchServer:
         self.in_batches: Counter[str] = Counter()
         """{custom_id: in how many batches it was}."""
         self.live: list[dict] = []
+        self.gate = asyncio.Event()
+        """Live requests are answered while it is set."""
+        self.gate.set()
         self.fail: dict[str, list] = {}
         self.on: dict[str, Callable[[], object]] = {}
         self.before: dict[str, Callable[[], object]] = {}
@@ -112,6 +115,7 @@ class BatchServer:
     async def _chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.live.append(body)
+        await self.gate.wait()
         said = self.answer_line(body, 1)
         if isinstance(said, tuple):
             return web.json_response({"error": said[1]}, status=said[0])

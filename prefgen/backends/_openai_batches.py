@@ -1,7 +1,7 @@
 """The Files and Batches of a server that speaks the OpenAI protocol, through openai's own client."""
 
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from prefgen.errors import RequestFailed
@@ -23,8 +23,11 @@ NO_ROUTE = (404, 405, 501)
 class OpenAIBatches:
     """Batches at one address (see `prefgen.transport.batches.BatchService`)."""
 
-    def __init__(self, address: str, key: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, address: str, key: str, headers: Mapping[str, str], plain: Callable[[str], str]
+    ) -> None:
         self._address, self._key, self._headers = address, key, headers
+        self.plain = plain
         self._opened: Any = None
 
     def _client(self) -> Any:
@@ -51,7 +54,7 @@ class OpenAIBatches:
     async def create(self, file_id: str, route: str, metadata: Mapping[str, str]) -> ProviderBatch:
         client = self._client().with_options(max_retries=0)  # a second try could buy it twice
         with self._explained():
-            return _told(
+            return self._told(
                 await client.batches.create(
                     input_file_id=file_id, endpoint=route, completion_window=WINDOW, metadata=dict(metadata)
                 )
@@ -60,7 +63,7 @@ class OpenAIBatches:
     async def find(self, metadata: Mapping[str, str]) -> Sequence[ProviderBatch]:
         with self._explained():
             listed = [
-                _told(batch)
+                self._told(batch)
                 async for batch in self._client().batches.list(limit=100)
                 if batch.metadata and metadata.items() <= batch.metadata.items()
             ]
@@ -68,11 +71,11 @@ class OpenAIBatches:
 
     async def look(self, batch_id: str) -> ProviderBatch:
         with self._explained():
-            return _told(await self._client().batches.retrieve(batch_id))
+            return self._told(await self._client().batches.retrieve(batch_id))
 
     async def cancel(self, batch_id: str) -> ProviderBatch:
         with self._explained():
-            return _told(await self._client().batches.cancel(batch_id))
+            return self._told(await self._client().batches.cancel(batch_id))
 
     async def lines(self, file_id: str) -> AsyncIterator[bytes]:
         """The file is on this disk, whole, before its first line is handed on."""
@@ -97,8 +100,25 @@ class OpenAIBatches:
                 if failure.kind != "broken" or attempt == DOWNLOADS:
                     raise
 
+    def _told(self, batch: "Batch") -> ProviderBatch:
+        counts, errors = batch.request_counts, (batch.errors.data if batch.errors else None) or []
+        said = [f"{error.code or 'error'}: {error.message or 'it does not say why'}" for error in errors]
+        return ProviderBatch(
+            id=batch.id,
+            state=batch.status,
+            completed=counts.completed if counts else 0,
+            failed=counts.failed if counts else 0,
+            total=counts.total if counts else 0,
+            output_file=batch.output_file_id,
+            error_file=batch.error_file_id,
+            problem=self.plain("; ".join(dict.fromkeys(said[:3]))),
+            bad_lines=tuple(error.line for error in errors if error.line),
+            metadata=batch.metadata,
+            created=float(batch.created_at or 0),
+        )
+
     def _explained(self) -> "_Explained":
-        return _Explained(self._address)
+        return _Explained(self._address, self.plain)
 
     async def close(self) -> None:
         if self._opened is not None:
@@ -108,8 +128,8 @@ class OpenAIBatches:
 class _Explained:
     """What the client raises in its `with` is a RequestFailed outside."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, address: str, plain: Callable[[str], str]) -> None:
+        self._address, self._plain = address, plain
 
     def __enter__(self) -> None:
         pass
@@ -120,7 +140,9 @@ class _Explained:
         import openai
 
         if isinstance(error, openai.APIStatusError):
-            raise _failure_of(error, self._address) from None
+            failure = _failure_of(error, self._address)
+            failure.message, failure.code = self._plain(failure.message), self._plain(failure.code)
+            raise failure from None
         if isinstance(error, openai.APITimeoutError):
             raise RequestFailed("timeout", f"no answer from {self._address} in time") from None
         if isinstance(error, openai.APIConnectionError):
@@ -148,21 +170,3 @@ def _failure_of(error: Any, address: str) -> RequestFailed:
             code=NO_BATCHES,
         )
     return failure_of_status(error.status_code, text, name)
-
-
-def _told(batch: "Batch") -> ProviderBatch:
-    counts, errors = batch.request_counts, (batch.errors.data if batch.errors else None) or []
-    said = [f"{error.code or 'error'}: {error.message or 'it does not say why'}" for error in errors]
-    return ProviderBatch(
-        id=batch.id,
-        state=batch.status,
-        completed=counts.completed if counts else 0,
-        failed=counts.failed if counts else 0,
-        total=counts.total if counts else 0,
-        output_file=batch.output_file_id,
-        error_file=batch.error_file_id,
-        problem="; ".join(dict.fromkeys(said[:3])),
-        bad_lines=tuple(error.line for error in errors if error.line),
-        metadata=batch.metadata,
-        created=float(batch.created_at or 0),
-    )

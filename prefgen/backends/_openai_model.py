@@ -243,7 +243,7 @@ class OpenAIModel(ModelHooks):
 
     def batches(self) -> OpenAIBatches:
         if self._batches is None:
-            self._batches = OpenAIBatches(self._address, self._key, self._settings.headers)
+            self._batches = OpenAIBatches(self._address, self._key, self._settings.headers, self._plain)
         return self._batches
 
     async def close(self) -> None:

@@ -49,7 +49,7 @@ class BatchIntake:
                 async for text in service.lines(file_id):
                     reply = read_line(text)
                     if reply is not None and reply.key in lines and reply.key not in collected.outcomes:
-                        self._read(batch, spec, lines[reply.key], reply, collected)
+                        self._read(batch, spec, service, lines[reply.key], reply, collected)
                     if len(collected.rows) >= ROWS_A_COMMIT:
                         await self._commit(collected, spec)
             except RequestFailed as failure:
@@ -75,8 +75,9 @@ class BatchIntake:
             self._context.run.stop(FatalEndpoint(why))
 
     def _read(
-        self, batch: Batch, spec: ModelSpec, line: BatchLine, reply: BatchReply, collected: _Collected
-    ) -> None:
+        self, batch: Batch, spec: ModelSpec, service: BatchService, line: BatchLine, reply: BatchReply,
+        collected: _Collected,
+    ) -> None:  # fmt: skip
         """One line of what came back."""
         row = parked_row(self._journal, line.key, run=batch.run, origin="batch")
         if row is None:  # erased meanwhile, or answered and taken in by a start that was killed then
@@ -87,6 +88,7 @@ class BatchIntake:
         try:
             response = response_of(reply, request)
         except RequestFailed as failure:
+            failure.message, failure.code = service.plain(failure.message), service.plain(failure.code)
             if failure.code == CANCELLED:
                 collected.outcomes[line.key] = LineOutcome(line.key, "left")
                 return

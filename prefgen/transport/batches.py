@@ -62,6 +62,10 @@ class BatchService(Protocol):
 
     async def cancel(self, batch_id: str) -> ProviderBatch: ...
 
+    def plain(self, text: str, /) -> str:
+        """Words of the provider as one line that can be shown, without a key in it."""
+        ...
+
     def lines(self, file_id: str) -> AsyncIterator[bytes]:
         """The lines of a file of replies."""
         ...

@@ -455,3 +455,18 @@ async def test_what_another_run_asks_live_at_this_moment_is_in_no_batch(tmp_path
     assert after.complete
     assert after.manifest.row_digest == finished.manifest.row_digest
     assert not provider.batches
+
+
+async def test_no_piece_of_a_key_is_said_whatever_a_provider_says(tmp_path, provider, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
+    echo = "Incorrect API key provided: sk-secret-0123456789"
+    provider.fail["upload"] = [(401, "invalid_api_key", echo)]
+    refused = await run(batched(provider), tmp_path / "refused")
+    provider.answer_line = lambda body, times: (400, {"message": echo, "code": "content_policy_violation"})
+    await run(batched(provider), tmp_path / "out")
+    stopped = await run(batched(provider), tmp_path / "out")
+
+    for outcome in (refused, stopped):
+        assert outcome.exit_code == 1
+        assert "Incorrect API key provided: [key]" in str(outcome.stopped)
+        assert "secret" not in str(outcome.stopped)

@@ -73,9 +73,20 @@ def closing_lines(plan: "Plan") -> Iterator[Line]:
         yield line((_budget_text(plan), "" if plan.reach >= 1 else "yellow"))
     rounds = sum({asked.stage: asked.rounds for asked in plan.lines}.values())
     yield line(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
+    yield from _passes_lines(plan)
     for reason in plan.why:
         yield line(reason, indent="  ", hanging="  ")
     yield from map(line, plan.price_notes)
+
+
+def _passes_lines(plan: "Plan") -> Iterator[Line]:
+    """Which models are loaded together, one pass after the other, over each segment."""
+    for segment in plan.passes:
+        of = f" of segment {segment.segment + 1}" if len(plan.passes) > 1 else ""
+        names = " -> ".join(", ".join(names) for names in segment.passes)
+        passes = "1 pass" if len(segment.passes) == 1 else f"{len(segment.passes)} passes"
+        loads = "1 load" if segment.loads == 1 else f"{segment.loads} loads"
+        yield line(f"passes{of}: {names} ({passes}, {loads})", hanging="  ")
 
 
 def _budget_text(plan: "Plan") -> str:

@@ -218,6 +218,7 @@ class Runner:
                 outcome = await self._segments.run()
                 self._stop.close()
                 await context.sender.drain()
+                await context.residents.close()
                 if self._stop.reason is None or self._stop.reason.exit_code != 1:
                     journals.project.flush()
                 complete = not (outcome.waiting or outcome.lost or self._stop.reason)

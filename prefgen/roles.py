@@ -50,10 +50,12 @@ class Ask(Protocol):
         schema: Mapping[str, Any] | None = None,
         logprobs: int = 0,
         shared: bool = False,
+        brief: bool = False,
         **sampling: Any,
     ) -> Reply:
         """Ask a chat model. `sample` numbers repeated draws of one request; `logprobs` is how many
-        alternatives a token.
+        alternatives a token. `brief` has a server that can keep the texts of a `schema` short: it is not what
+        is asked, and in no key.
 
         Raises RefusedReply, TruncatedReply or RefusedRequest when no usable answer exists, and never for a
         passing fault.

@@ -216,7 +216,7 @@ def check_recipe(
         from prefgen.engine.connect import check_servers
 
         wait_for(lambda: check_servers(pipeline))
-    warnings = (*pipeline.warnings, *_unset_keys(pipeline))
+    warnings = (*pipeline.warnings, *_unset_keys(pipeline), *_too_large(pipeline))
     return RecipeCheck(
         tuple(pipeline.identities), warnings, name=name or pipeline.recipe.name,
         models=len(loaded.data.get("models") or {}),
@@ -237,6 +237,26 @@ def _unset_keys(pipeline: "Pipeline") -> list[str]:
         f"the environment variable {variable} is not set: a run needs the API key that it is to hold, for "
         f"{'model' if len(names) == 1 else 'models'} {', '.join(names)}"
         for variable, names in models_of.items()
+    ]
+
+
+def _too_large(pipeline: "Pipeline") -> list[str]:
+    """Models of which not even one can be loaded here: no fault of the recipe, which may run elsewhere."""
+    from prefgen.api.waiting import wait_for
+    from prefgen.engine.connect import turn_takers_of
+    from prefgen.engine.gpus import visible_gpus
+
+    try:
+        turn_takers = wait_for(lambda: turn_takers_of(pipeline))
+    except RecipeError:  # what cannot be connected is said by a run, or by `connect`
+        return []
+    wanted = {name: model.devices for name, model in turn_takers.items() if model.devices > 1}
+    gpus = visible_gpus() if wanted else 1
+    return [
+        f"run: resident: model {name!r} wants {devices} GPUs, and {gpus} {'is' if gpus == 1 else 'are'} "
+        "visible here (CUDA_VISIBLE_DEVICES, nvidia-smi): it cannot be loaded"
+        for name, devices in wanted.items()
+        if devices > gpus
     ]
 
 

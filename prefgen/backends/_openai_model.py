@@ -50,6 +50,8 @@ class ServerSettings:
     schema_as: Literal["json_schema", "text"] = "json_schema"
     send_seed: bool = True
     score_route: ScoreRoute | None = None
+    keeps_max_length: bool = False
+    """Whether the server keeps to the `maxLength` of texts in a schema."""
     raw_rewards: bool = True
     """Ask a reward model for what it gives, without an activation: rewards of earlier keys were asked for
     with it.
@@ -238,7 +240,11 @@ class OpenAIModel(ModelHooks):
         if self._settings.send_seed and request.seeds[0] is not None:
             extra["seed"] = request.seeds[0]
         return request_body(
-            request, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text"
+            request,
+            extra,
+            token_field=self._token_field,
+            schema_as_text=self._settings.schema_as == "text",
+            keeps_max_length=self._settings.keeps_max_length,
         )
 
     def batches(self) -> OpenAIBatches:

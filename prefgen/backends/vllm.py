@@ -103,6 +103,7 @@ class VLLM(Plugin):
             api_key_env=self.api_key_env,
             needs_key="api_key_env" in self.model_fields_set,
             score_route=self.score_route,
+            keeps_max_length=True,
             headers=self.headers,
         )
 

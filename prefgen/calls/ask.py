@@ -65,6 +65,7 @@ class PluginAsk:
         logprobs: int = 0,
         shared: bool = False,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        brief: bool = False,
         **sampling: Any,
     ) -> Reply:
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
@@ -78,7 +79,9 @@ class PluginAsk:
             reply_format["tools"] = list(offered)
         reply = await self._reply(
             "chat", model, [turn.hashable() for turn in turns], sampling, reply_format, sample, shared,
-            lambda wanted: ModelRequest("chat", "", turns, "", wanted, schema, logprobs, False, offered),
+            lambda wanted: ModelRequest(
+                "chat", "", turns, "", wanted, schema, logprobs, False, offered, brief=brief
+            ),
         )  # fmt: skip
         if logprobs and not answer_tokens(reply):
             self._notify_of_votes(model, reply)

@@ -20,6 +20,7 @@ from prefgen.calls.queue import ModelQueue
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.requests import RequestSender
 from prefgen.calls.reservation import Reservation
+from prefgen.calls.residents import Residents, Room
 from prefgen.calls.rows import JournalRow
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
@@ -92,6 +93,7 @@ class CallContext:
         seed: int = 0,
         rules: AskRules | None = None,
         watch: AskWatch | None = None,
+        residents: Residents | None = None,
     ) -> None:
         self.journals = journals
         self.models = models
@@ -101,6 +103,7 @@ class CallContext:
         self.run_id = run_id
         self.seed = seed
         self.rules = rules or AskRules()
+        self.residents = residents or Residents(Room(), {}, run=run, stats=stats, log=_no_log)
         self.sender = RequestSender(journals, run, stats, run_id)
         self.parked: dict[bytes, ParkedRequest] = {}
         self.answering: set[str] = set()
@@ -210,6 +213,9 @@ class CallContext:
             return await self._suspend(record)
         pending = self.sender.find(ask.key.digest)
         if pending is None:
+            if self._must_wait(ask):
+                record.waits_for |= {ask.spec.name}
+                return await self._suspend(record)
             queue = self.queues[ask.spec.name]
             pending = PendingRequest(ask.key, record, ask.spec, queue, ask.make_request(), ask.shared)
             self.sender.send(pending)
@@ -233,6 +239,18 @@ class CallContext:
         if ask.spec.batched and ask.make_request().endpoint in BATCHED_ENDPOINTS:
             return True
         return waiting_batch(self.journals.project, ask.key.digest) is not None
+
+    def _must_wait(self, ask: KeyedAsk) -> bool:
+        """Whether the turn of an ask's model has yet to come. Where it can never be answered, that is not
+        waited for: its queue says so before it loads the model.
+        """
+        if self.residents.admits(ask.spec.name):
+            return False
+        try:
+            self.residents.check_request(ask.spec.name, ask.make_request())
+        except RequestFailed:
+            return False
+        return True
 
     def _park(self, record: RecordCalls, ask: KeyedAsk) -> None:
         """Keep a request that nobody may be asked now, so that it can be answered elsewhere."""
@@ -289,3 +307,7 @@ class CallContext:
         )
         self.run.stop(error)
         raise error
+
+
+def _no_log(event: str, **fields: object) -> None:
+    """Where no model takes turns, there is nothing to tell."""

@@ -104,5 +104,6 @@ def differs_in_seeds_alone(request: ModelRequest, other: ModelRequest) -> bool:
         "echo",
         "tools",
         "inputs",
+        "brief",
     )
     return all(getattr(request, name) == getattr(other, name) for name in fields)

@@ -6,7 +6,7 @@ A slot is free again when the HTTP reply arrives, before its commit.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from prefgen.calls.budget import Budget
 from prefgen.calls.doubts import settled
@@ -54,7 +54,9 @@ ENOUGH_WITHOUT_LOGPROBS = 3
 
 
 class ModelQueue:
-    """One model's queue. `possibly_billed(cost, tokens, why)` is told of requests whose reply never came."""
+    """One model's queue. `possibly_billed(cost, tokens, why)` is told of requests whose reply never came;
+    `load` is awaited before each, where it is not the model's own.
+    """
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class ModelQueue:
         notify: Callable[[str], None],
         possibly_billed: Callable[[int, int, str], None],
         clock: Clock | None = None,
+        load: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self.supports_n = settings.supports_n
@@ -81,6 +84,8 @@ class ModelQueue:
         self._answers_without_logprobs: int | None = 0
         """How many there were to requests for log-probabilities; None once one had some."""
         self._model = model
+        self._hooks = model if isinstance(model, ModelHooks) else None
+        self._load = load
         self._settings = settings
         self._budget, self._stats, self._run = budget, stats, run
         self._notify, self._possibly_billed = notify, possibly_billed
@@ -166,11 +171,11 @@ class ModelQueue:
 
     async def _be_loaded(self, request: ModelRequest) -> None:
         """Wait until the model can be asked; the time that it takes is no silence of its server."""
-        if not isinstance(self._model, ModelHooks):
+        if self._hooks is None:
             return
-        self._model.check_request(request)
+        self._hooks.check_request(request)
         began = self._clock.now()
-        await self._model.load()
+        await (self._load or self._hooks.load)()
         if self._clock.now() > began + NOTICEABLE_LOAD:
             self._health.last_answer = self._clock.now()
 

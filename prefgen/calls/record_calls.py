@@ -35,6 +35,7 @@ class RecordCalls:
         "timed_out",
         "turn",
         "usage",
+        "waits_for",
     )
 
     def __init__(
@@ -64,13 +65,15 @@ class RecordCalls:
         self.in_flight = 0
         self.is_parked = False
         """Whether a request of it waits to be exported."""
+        self.waits_for: frozenset[str] = frozenset()
+        """Models that it asked, and that are not loaded."""
         self.last_error: RequestFailed | None = None
         self.on_stalled = on_stalled
         self.turn = 0
 
     @property
     def suspended(self) -> bool:
-        return self.is_parked or self.last_error is not None
+        return self.is_parked or self.last_error is not None or bool(self.waits_for)
 
     def keys_digest(self) -> bytes:
         """16 bytes that say which keys were asked, whatever their order."""

@@ -30,6 +30,10 @@ class ModelStats:
     cost: int = 0
     seconds: float = 0.0
     limit: int = 0
+    place: str = ""
+    """Of a model that takes turns: loading or loaded, where it is either."""
+    awaited: int = 0
+    """Records that wait until it is loaded."""
     state: str = ""
     """How its server is now, where that is worth a line."""
 

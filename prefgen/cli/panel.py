@@ -15,6 +15,7 @@ from prefgen.text.plain_table import Column
 from prefgen.text.plain_text import clean
 
 if TYPE_CHECKING:
+    from prefgen.calls.usage import ModelStats
     from prefgen.trainers.progress import TrainingProgress
 
 
@@ -108,6 +109,7 @@ def status_line(p: Progress) -> str:
     """The state in one line."""
     models = "  ".join(
         f"{name}: {t.requests:,} asked, {t.replayed:,} replayed, {t.in_flight}/{t.limit} in flight"
+        + (f", {turn}" if (turn := turn_text(t)) else "")
         for name, t in p.stats.models.items()
     )
     remaining = p.seconds_left()
@@ -120,6 +122,12 @@ def status_line(p: Progress) -> str:
     )
 
 
+def turn_text(t: "ModelStats") -> str:
+    """Whether a model that takes turns is loaded, or how many prompts wait until it is."""
+    waiting = f"{t.awaited:,} {'prompt waits' if t.awaited == 1 else 'prompts wait'}" if t.awaited else ""
+    return ", ".join(filter(None, (t.place, waiting)))
+
+
 LEAST_PANEL = 36
 """Characters below which a terminal is shown a line instead of a panel."""
 FRAME = 4
@@ -129,11 +137,13 @@ STAGE_COLUMNS = (
 )  # fmt: skip
 MODEL_COLUMNS = (
     Column("model"), Column("asked", is_number=True), Column("cost", is_number=True),
-    Column("in flight", is_number=True), Column("replayed", is_number=True, optional=True),
+    Column("in flight", is_number=True), Column("turn"), Column("replayed", is_number=True, optional=True),
     Column("tokens out", is_number=True, optional=True), Column("tokens in", is_number=True, optional=True),
     Column("latency", is_number=True, optional=True), Column("retries", is_number=True, optional=True),
 )  # fmt: skip
 """The last ones are left out first where there is no room."""
+TURN = 4
+"""The column of models that take turns."""
 
 
 def status_panel(p: Progress, width: int) -> Any:
@@ -190,8 +200,8 @@ def _model_table(p: Progress, width: int) -> Any:
     models = dict(p.stats.models)
     rows = [
         [
-            name, f"{t.requests:,}", dollars(t.cost), f"{t.in_flight}/{t.limit}", f"{t.replayed:,}",
-            f"{t.completion_tokens:,}", f"{t.prompt_tokens:,}",
+            name, f"{t.requests:,}", dollars(t.cost), f"{t.in_flight}/{t.limit}", turn_text(t),
+            f"{t.replayed:,}", f"{t.completion_tokens:,}", f"{t.prompt_tokens:,}",
             f"{t.seconds / t.requests:.2f} s" if t.requests else "", f"{t.retries:,}",
         ]
         for name, t in models.items()
@@ -201,11 +211,15 @@ def _model_table(p: Progress, width: int) -> Any:
     all_of_them = list(models.values())
     total = [
         "together", f"{sum(t.requests for t in all_of_them):,}", dollars(sum(t.cost for t in all_of_them)),
-        f"{sum(t.in_flight for t in all_of_them)}", f"{sum(t.replayed for t in all_of_them):,}",
+        f"{sum(t.in_flight for t in all_of_them)}", "", f"{sum(t.replayed for t in all_of_them):,}",
         f"{sum(t.completion_tokens for t in all_of_them):,}",
         f"{sum(t.prompt_tokens for t in all_of_them):,}", "", f"{sum(t.retries for t in all_of_them):,}",
     ]  # fmt: skip
-    return fitted_table(MODEL_COLUMNS, rows, width, total if len(rows) > 1 else None)
+    columns = list(MODEL_COLUMNS)
+    if not any(row[TURN] for row in rows):  # no model takes turns
+        for cells in (columns, *rows, total):
+            del cells[TURN]
+    return fitted_table(columns, rows, width, total if len(rows) > 1 else None)
 
 
 def training_line(p: "TrainingProgress") -> str:

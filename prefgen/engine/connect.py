@@ -3,9 +3,11 @@ budget.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefgen.calls.budget import FREE, Budget
 from prefgen.calls.context import AskRules, AskWatch, CallContext
@@ -15,9 +17,11 @@ from prefgen.calls.journals import Journals
 from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.calls.models import ModelSpec
 from prefgen.calls.queue import ModelQueue
+from prefgen.calls.residents import Residents, Room, turns_of
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
-from prefgen.engine.run_folder import SIMULATED_JOURNAL, run_id_of
+from prefgen.engine.gpus import visible_gpus
+from prefgen.engine.run_folder import SIMULATED_JOURNAL, append_log, run_id_of
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel, goes_to_batches
@@ -71,12 +75,18 @@ async def connect(
     budget = budget or Budget()
     models: dict[str, ModelSpec] = {}
     queues: dict[str, ModelQueue] = {}
+    connected_models: dict[str, ConnectedModel] = {}
     for name, built in pipeline.models.items():
         backend: Any = built.backend  # that it has `connect` was checked when it was built
-        connected: ConnectedModel = await connections.enter_async_context(backend.connect())
-        check_access(connected, live=rules.live)
-        if isinstance(connected, ModelHooks):
-            connected.join_run(RunPlace(out, name, stats.notify, stats.model(name).show, servers))
+        connected_models[name] = await connections.enter_async_context(backend.connect())
+        check_access(connected_models[name], live=rules.live)
+        join_run(connected_models[name], RunPlace(out, name, stats.notify, stats.model(name).show, servers))
+    turn_takers = takers_of_turns(connected_models) if rules.live else {}
+    room = room_for(pipeline.recipe.run.resident, turn_takers)
+    residents = Residents(room, turn_takers, run=run, stats=stats, log=partial(append_log, out))
+    connections.push_async_callback(residents.close)
+    for name, built in pipeline.models.items():
+        connected = connected_models[name]
         price = pipeline.price(built) or FREE
         batched = goes_to_batches(built) and _has_batches(connected)
         if built.endpoint.batch and not batched:
@@ -95,6 +105,7 @@ async def connect(
             possibly_billed=lambda cost, tokens, why: journals.project.possibly_billed(
                 run_id, cost, tokens, why
             ),
+            load=residents.loader(name),
         )
     return CallContext(
         journals,
@@ -106,11 +117,46 @@ async def connect(
         seed=pipeline.recipe.seed,
         rules=rules,
         watch=watch,
+        residents=residents,
     )
 
 
 def _has_batches(connected: ConnectedModel) -> bool:
     return isinstance(connected, ModelHooks) and connected.batches() is not None
+
+
+def takers_of_turns(models: Mapping[str, ConnectedModel]) -> dict[str, ModelHooks]:
+    """Those of the models that are loaded when they are asked, and can make room for another."""
+    return {
+        name: model for name, model in models.items() if isinstance(model, ModelHooks) and model.takes_turns
+    }
+
+
+async def turn_takers_of(pipeline: Pipeline) -> dict[str, ModelHooks]:
+    """The same of a recipe that is not run, for what is known of them without loading one."""
+    connected: dict[str, ConnectedModel] = {}
+    servers: dict[str, Any] = {}
+    for name, built in pipeline.models.items():
+        backend: Any = built.backend
+        if not (built.simulated or backend.asks_nobody):
+            async with backend.connect() as connected[name]:
+                join_run(connected[name], RunPlace(name=name, servers=servers))
+    return takers_of_turns(connected)
+
+
+def join_run(connected: ConnectedModel, place: RunPlace) -> None:
+    """Tell a model which run it works for, and so with whom it shares a server."""
+    if isinstance(connected, ModelHooks):
+        connected.join_run(place)
+
+
+def room_for(resident: int | Literal["auto"], turn_takers: Mapping[str, ModelHooks]) -> Room:
+    """Room for as many of these models as the recipe says, or as fit the GPUs."""
+    turns = dict.fromkeys(turns_of(turn_takers).values())
+    if isinstance(resident, int):
+        return Room(resident, dict.fromkeys(turns, 1))
+    gpus = visible_gpus() if len(turns) > 1 else 1  # one alone has room in any case
+    return Room(gpus, {name: turn_takers[name].devices for name in turns})
 
 
 async def check_servers(pipeline: Pipeline) -> None:

@@ -22,12 +22,14 @@ from prefgen.calls.history import key_parts, mean_usage
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
+from prefgen.calls.residents import turns_of
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
 from prefgen.dataset.read_run import RUN_ID
-from prefgen.engine.connect import budget_of, known_journal
+from prefgen.engine.connect import budget_of, known_journal, room_for, turn_takers_of
 from prefgen.engine.expectations import Expectations
 from prefgen.engine.guesses import with_guesses
+from prefgen.engine.plan_passes import SegmentPasses, planned_passes
 from prefgen.engine.plan_watch import AskCounts, LearningWatch, NewAsks, Overlay, PlanWatch
 from prefgen.engine.plan_words import plan_lines
 from prefgen.engine.run import Runner, RunOptions, RunOutcome, RunParts
@@ -98,6 +100,8 @@ class Plan(Said):
     """Of the recipe."""
     price_notes: Sequence[str] = ()
     """Where prices come from that the recipe does not give."""
+    passes: Sequence[SegmentPasses] = ()
+    """Over segments in which models that take turns are asked."""
 
     def said_lines(self) -> Iterable[Line]:
         return plan_lines(self)
@@ -152,6 +156,7 @@ class Plan(Said):
             "spent_usd": self.budget.spent / PICO,
             "reach": self.reach,
             "lines": [asdict(line) for line in self.lines],
+            "passes": [asdict(passes) for passes in self.passes],
             "why": list(self.why),
         }
 
@@ -173,7 +178,8 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
         if known is not None and known.query("SELECT 1 FROM replies LIMIT 1"):
             first = replace(options, limit=min(sample, options.limit or sample))
             await _replay(pipeline, options, first, known, usage, LearningWatch(expectations))
-        counts = AskCounts(expectations)
+        turn_takers = await turn_takers_of(pipeline)
+        counts = AskCounts(expectations, turns=turns_of(turn_takers))
         trial = options
         if options.limit is None or options.limit > sample:
             trial = replace(options, limit=sample, sample_salt=SAMPLE_SALT)
@@ -184,9 +190,11 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
         lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, usage)
         reasons = why_new(known, counts.new_rows) if why and known is not None else []
         pairs = outcome.manifest.yields.pairs * scale
+        room = room_for(pipeline.recipe.run.resident, turn_takers)
+        passes = planned_passes(pipeline.segments, counts.in_turn, room)
         return Plan(
             prompts, sampled, lines, reasons, pairs, _budget_left(pipeline, options, known),
-            pipeline.recipe.name, tuple(pipeline.price_notes),
+            pipeline.recipe.name, tuple(pipeline.price_notes), passes,
         )  # fmt: skip
     finally:
         if known is not None:

@@ -4,7 +4,7 @@ new.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -82,7 +82,11 @@ class AskCounts:
 
     expectations: Expectations
     overlay: Overlay | None = None
+    turns: Mapping[str, str] = field(default_factory=dict)
+    """{model that takes turns: whose turn is its own}."""
     new: dict[tuple[str, str], NewAsks] = field(default_factory=dict)
+    in_turn: dict[str, dict[str, dict[int, set[str]]]] = field(default_factory=dict)
+    """New asks of models that take turns (`prefgen.engine.plan_passes.AsksInTurn`)."""
     _answered_rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
     """{(record, stage): rounds of asks that are answered}."""
     _rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -92,7 +96,7 @@ class AskCounts:
 
     async def watch(self, record: RecordCalls, ask: KeyedAsk, get_row: GetRow) -> JournalRow:
         """Let an ask through, and count it."""
-        asker = (record.id, ask.stage)
+        asker, identity = (record.id, ask.stage), record.stage_key.partition(":")[0]
         round_of_this = self._answered_rounds[asker] + 1
         row = await get_row(record, replace(ask, make_request=lambda: self.expectations.expected(ask)))
         for _ in range(STALL_TURNS):
@@ -106,6 +110,9 @@ class AskCounts:
             new.requests += 1
             new.prompt_tokens += row.prompt_tokens
             new.completion_tokens += row.completion_tokens
+            if ask.spec.name in self.turns:
+                rounds = self.in_turn.setdefault(identity, {}).setdefault(record.id, {})
+                rounds.setdefault(round_of_this, set()).add(self.turns[ask.spec.name])
         return row
 
     @property

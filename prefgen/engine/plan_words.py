@@ -75,6 +75,7 @@ def closing_lines(plan: "Plan") -> Iterator[Line]:
     yield line(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
     if batched := [asked for asked in plan.lines if asked.batched and asked.new_requests]:
         yield line(_batches_text(batched))
+    yield from _passes_lines(plan)
     for reason in plan.why:
         yield line(reason, indent="  ", hanging="  ")
     yield from map(line, plan.price_notes)
@@ -92,6 +93,16 @@ def _batches_text(batched: Sequence["PlanLine"]) -> str:
         f"batches: {requests} requests go to batches; the run ends and waits {times}, each at most a day; "
         "the cost is that of batches"
     )
+
+
+def _passes_lines(plan: "Plan") -> Iterator[Line]:
+    """Which models are loaded together, one pass after the other, over each segment."""
+    for segment in plan.passes:
+        of = f" of segment {segment.segment + 1}" if len(plan.passes) > 1 else ""
+        names = " -> ".join(", ".join(names) for names in segment.passes)
+        passes = "1 pass" if len(segment.passes) == 1 else f"{len(segment.passes)} passes"
+        loads = "1 load" if segment.loads == 1 else f"{segment.loads} loads"
+        yield line(f"passes{of}: {names} ({passes}, {loads})", hanging="  ")
 
 
 def _budget_text(plan: "Plan") -> str:

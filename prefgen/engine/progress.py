@@ -59,6 +59,11 @@ class Progress:
         for notice in answer["notices"]:
             self.stats.notify(notice)
 
+    def steps(self) -> int:
+        """A number that grows with everything that is answered, and with every stage that a record passes."""
+        asked = sum(stats.requests + stats.refused + stats.lost for stats in self.stats.models.values())
+        return asked + self.finished + sum(stage.done for stage in self.stages.values())
+
     def seconds_left(self) -> float | None:
         """A guess from the pace so far; None before there is one."""
         fresh = self.finished - self.finished_at_start

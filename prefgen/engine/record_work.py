@@ -13,6 +13,7 @@ from prefgen.calls.ask import PluginAsk
 from prefgen.calls.context import CallContext
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.dataset.record_codec import state_row
+from prefgen.engine.parked import ParkedRecords
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.yield_table import yield_counts
@@ -96,6 +97,8 @@ class RecordWorker:
             self._pool_key = f":{content_id('pool', plan.pool.ids())}"
         self.waiting = 0
         self.lost = 0
+        self.parked = ParkedRecords(plan.stages, context.stats, context.residents.turn_of)
+        """Those that wait for a model which is not loaded."""
 
     async def work(self, at_work: RecordAtWork) -> None:
         """Take a record through the stages that are left; store it when it is finished, or cannot go on
@@ -181,7 +184,10 @@ class RecordWorker:
         self._position_done(at_work.position)
 
     def _suspend(self, at_work: RecordAtWork) -> None:
-        if at_work.calls.is_parked:
+        calls = at_work.calls
+        if calls.waits_for and calls.last_error is None:  # what it has in batches beside that waits on
+            self.parked.add(at_work.position, at_work.passed, calls.waits_for)
+        elif calls.is_parked:
             self.waiting += 1
             self._progress.waiting += 1
         else:

@@ -235,6 +235,7 @@ class Runner:
                 outcome = await self._segments.run()
                 self._stop.close()
                 await context.sender.drain()
+                await context.residents.close()
                 if options.live and self._stop.reason is None:
                     await batches.submit()
                 if self._stop.reason is None or self._stop.reason.exit_code != 1:

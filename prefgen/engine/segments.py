@@ -4,7 +4,7 @@ into the next.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from prefgen.engine.run_folder import PARTIAL, MarkedRetries, append_log, remove
 from prefgen.engine.segment import ListFeed, Order, PositionFeed, SegmentRun, in_order
 from prefgen.engine.shards import Shards
 from prefgen.engine.worker_pool import Worker, WorkerPool, merge_answers
-from prefgen.errors import JournalError, NoPromptsLeft, RecipeError
+from prefgen.errors import JournalError, NoPromptsLeft, PluginError, RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.types import content_id
 
@@ -100,9 +100,7 @@ class Segments:
         return fingerprint
 
     async def _run_segment(self, number: int, is_last: bool) -> tuple[int, int]:
-        """(records that wait for a reply, records that found no server) after up to two passes over a
-        segment.
-        """
+        """(records that wait for a reply, records that found no server) after all passes over a segment."""
         rows, done = self._store.input_ids(number), self._store.done(number)
         self._show(number, len(rows), len(done))
         shards = Shards(self._out, self._store, number, {p for p, _ in rows}, done) if is_last else None
@@ -123,19 +121,38 @@ class Segments:
             feed = ListFeed(in_order(missing, order))
             await self._pass(self._segment_run(number, feed, worker, replays=replays))
         self._workers.close()
+        await self._passes_in_turn(number, worker)
         if worker.lost and not self._context.run.reason:
-            worker = await self._second_pass(number, position_done)
+            worker = await self._second_try(number, position_done)
         return worker.waiting, worker.lost
 
-    async def _second_pass(self, number: int, position_done: Callable[[int], None]) -> RecordWorker:
+    async def _second_try(self, number: int, position_done: Callable[[int], None]) -> RecordWorker:
         """One more try for what found no server."""
         self._progress.lost = self._progress.waiting = 0
         done = self._store.done(number)
-        missing = [row for row in self._store.input_ids(number) if row[0] not in done]
         worker = self._record_worker(number, position_done)
-        feed = ListFeed(in_order(missing, self._pipeline.recipe.run.order))
-        await self._pass(self._segment_run(number, feed, worker, replays=False))
+        await self._pass_over(number, {p for p, _ in self._store.input_ids(number)}.difference(done), worker)
+        await self._passes_in_turn(number, worker)
         return worker
+
+    async def _passes_in_turn(self, number: int, worker: RecordWorker) -> None:
+        """A pass for each model, or few, that records wait for, until none waits: no record could go on."""
+        context, in_vain = self._context, 0
+        while worker.parked and not context.run.reason:
+            await context.sender.drain()  # what a record that was cancelled had asked
+            await context.residents.change(worker.parked.waits(), worker.parked.left())
+            if context.run.reason:
+                return
+            before = self._progress.steps()
+            await self._pass_over(number, worker.parked.take(context.residents.present), worker)
+            in_vain = 0 if self._progress.steps() > before else in_vain + 1
+            if in_vain > len(context.models):
+                context.run.stop(_asks_anew(worker.parked.waits()))
+
+    async def _pass_over(self, number: int, positions: Collection[int], worker: RecordWorker) -> None:
+        rows = [row for row in self._store.input_ids(number) if row[0] in positions]
+        feed = ListFeed(in_order(rows, self._pipeline.recipe.run.order))
+        await self._pass(self._segment_run(number, feed, worker, replays=False))
 
     async def _pass(self, segment_run: SegmentRun) -> None:
         self._at_work = segment_run
@@ -249,6 +266,15 @@ async def forget_refusals(
             journal, model = context.journals.of(spec), str(spec.identity["name"])
             journal.forget_refusals(context.run_id, model, context.refused_records)
             store.clear_results(number)
+
+
+def _asks_anew(waits: Mapping[str, int]) -> PluginError:
+    """What stops a run whose records wait for one model after the other, and ask none."""
+    names = ", ".join(sorted(waits))
+    return PluginError(
+        f"{max(waits.values()):,} prompts wait for {names}, and ask nothing of a model once it is loaded: a "
+        "plug-in asks something else each time, although the replies are the same"
+    )
 
 
 def _nothing(position: int) -> None:

@@ -36,6 +36,8 @@ async def ask_and_parse(
         return read(first_reply), first_reply
     except ParseFailure as error:
         failure_text = REASK_MESSAGES[error.code]
+        if error.code == "cut" and options.get("schema") is not None:
+            options["brief"] = True
     retry_messages = [
         *messages,
         assistant(first_reply.text or "(empty)"),

@@ -145,11 +145,18 @@ class Run(Strict):
         ge=1,
         description="Processes that replay what the journal holds. auto: one a processor, at most 8.",
     )
+    resident: int | Literal["auto"] = Field(
+        default="auto",
+        description=(
+            "Models of one's own that may be loaded at once, while others wait for their turn. auto: as many "
+            "as fit the visible GPUs."
+        ),
+    )
     max_records_in_flight: int | None = Field(
         default=None, ge=1, description="Records at work at once. Default: enough to keep every model busy."
     )
 
-    @field_validator("concurrency")
+    @field_validator("concurrency", "resident")
     @classmethod
     def _positive(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:

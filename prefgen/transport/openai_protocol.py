@@ -20,6 +20,8 @@ ROUTES = {
     "rank": "rank",
 }
 
+BRIEF = 160
+"""Characters of a text that is to be short."""
 MOST_STOPS = 4
 """Stop strings that OpenAI's and vLLM's servers take in a request; with more they refuse it. An answer is cut
 at the further ones when it is read (`prefgen.calls.usable_reply.cut_at`).
@@ -37,6 +39,7 @@ def request_body(
     *,
     token_field: str = "max_tokens",
     schema_as_text: bool = False,
+    keeps_max_length: bool = False,
 ) -> dict[str, Any]:
     """The JSON body of a call. `extra` holds what is not in the key: the seed, n."""
     if call.endpoint == "embed":
@@ -50,11 +53,12 @@ def request_body(
         if call.schema is not None and schema_as_text:
             messages.append(_schema_message(call.schema))
         elif call.schema is not None:
+            is_short = call.brief and keeps_max_length
             body["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {
                     "name": str(call.schema.get("title", "reply")),
-                    "schema": call.schema,
+                    "schema": brief_schema(call.schema) if is_short else call.schema,
                     "strict": True,
                 },
             }
@@ -83,6 +87,15 @@ def request_body(
             body[name] = value
     body.update(extra)
     return body
+
+
+def brief_schema(schema: Any) -> Any:
+    """A schema in which no text that is free may be longer than `BRIEF` characters."""
+    if isinstance(schema, Mapping):
+        is_free_text = schema.get("type") == "string" and not schema.keys() & {"enum", "const", "maxLength"}
+        limit = {"maxLength": BRIEF} if is_free_text else {}
+        return {name: brief_schema(value) for name, value in schema.items()} | limit
+    return [brief_schema(value) for value in schema] if isinstance(schema, list | tuple) else schema
 
 
 def encode_message(message: Message) -> dict[str, Any]:

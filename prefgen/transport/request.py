@@ -32,6 +32,8 @@ class ModelRequest:
     tools: Sequence[Mapping[str, Any]] = ()
     seeds: Sequence[int | None] = (None,)
     inputs: Sequence[str] = ()
+    brief: bool = False
+    """Whether the texts that a schema asks for are to be short, where the server keeps to that."""
 
     @property
     def samples(self) -> int:
@@ -112,6 +114,8 @@ class ModelHooks:
     """Whether it is loaded when it is first asked, and can make room for another."""
     turn_key: str = ""
     """The same for models that are loaded together and take one turn, on one server; empty: its own."""
+    devices: int = 1
+    """How many GPUs it takes where it is loaded."""
     fingerprint: str = ""
     """What proves in each reply whose weights gave it; empty where nobody says beforehand."""
 
@@ -123,11 +127,13 @@ class ModelHooks:
 
     async def load(self) -> None:
         """Be ready to be asked: awaited before each request, and at once where it is loaded. Raises
-        RequestFailed (`fatal`) where it cannot be, with the cause.
+        RequestFailed (`fatal`) where it cannot be, with the cause. Cancelled where the run stops meanwhile.
         """
 
     async def unload(self) -> None:
-        """Give up what it holds: where this returns, its memory is free for another model."""
+        """Give up what it holds, also where its load did not end: where this returns, its memory is free for
+        another model.
+        """
 
     def check_access(self) -> None:
         """Raise RecipeError where a key or an address is missing: known before anything is asked."""

@@ -10,6 +10,7 @@ import pytest
 from prefgen import Ask, Plugin, Prompt, Response, Score, gather, gather_settled, judge
 from prefgen.calls.journal import Journal
 from tests.support.recipes import a_recipe, run, shard_bytes
+from tests.support.served import FOLDER, SLOTS, asked_twice, in_turns, loads
 from tests.support.server import by_content
 
 
@@ -74,3 +75,59 @@ async def test_parking_takes_every_shape_of_plug_in(tmp_path, server, way):
     finished = await run(recipe, tmp_path / "again")
     assert finished.complete
     assert shard_bytes(tmp_path / "again") == shard_bytes(tmp_path / "out")
+
+
+@judge("test_many_ways_in_turns")
+class ManyWaysInTurns(Plugin):
+    """Asks two models about each response, in every shape; one of them is never loaded at first."""
+
+    models: tuple[str, ...]
+    way: str
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Score]:
+        scores: list[Score] = []
+        for model in self.models if self.way == "in series" else [None]:
+            asked = Shuffled(ask, self.models if model is None else [model])
+            way = ManyWays(model="", way="except" if model else self.way)
+            scores += await way.judge(prompt, responses, asked)
+        return scores
+
+
+class Shuffled:
+    """Asks one of the models after the other."""
+
+    def __init__(self, ask: Ask, models: Sequence[str]) -> None:
+        self._ask, self._models, self._count = ask, models, 0
+
+    async def __call__(self, model: str, messages: str):
+        self._count += 1
+        return await self._ask(self._models[self._count % len(self._models)], messages[:150])
+
+
+@pytest.mark.parametrize("way", ["gather", "taskgroup", "except", "swallows", "settled", "in series"])
+async def test_a_model_whose_turn_has_not_come_takes_every_shape_of_plug_in(tmp_path, monkeypatch, way):
+    """Some asks of a record are answered in one pass and some in another: the scores are those that come
+    where all are answered at once.
+    """
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(SLOTS, "3")
+    judged = {"quality": {"use": "test_many_ways_in_turns", "models": ["b", "c"], "way": way}}
+    stages = [
+        {"sample": {"use": "each", "model": "a", "n": 3}},
+        {"judge": judged},
+        {"pair": {"use": "best_vs_worst", "score": "quality", "ties": "keep"}},
+    ]
+    await run(
+        in_turns(stages, "a", "b", "c", resident=3), tmp_path / "at-once", journal=tmp_path / "1.sqlite"
+    )
+    for file in ("servers", "asked"):
+        (tmp_path / file).unlink()
+    monkeypatch.setenv(SLOTS, "1")
+
+    outcome = await asyncio.wait_for(run(in_turns(stages, "a", "b", "c"), tmp_path / "out"), 30)
+
+    assert outcome.complete, outcome.stopped
+    assert outcome.manifest.yields.pairs == 6
+    assert len(loads(tmp_path)) == (3 if way != "except" else 4)
+    assert asked_twice(tmp_path) == []
+    assert shard_bytes(tmp_path / "out") == shard_bytes(tmp_path / "at-once")

@@ -6,8 +6,10 @@ import json
 import pytest
 
 import prefgen as package
+from prefgen.errors import RecipeError
 from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe, unused_port
+from tests.support.served import CHAIN, in_turns
 
 
 async def checked(folder, recipe, *words, **environment):
@@ -87,3 +89,21 @@ async def test_what_is_no_recipe_has_no_servers(tmp_path, words):
     done = await asyncio.to_thread(prefgen, "check", "pairs.jsonl", *words, cwd=tmp_path)
 
     assert done.returncode == 2 and "a recipe, and pairs.jsonl is none" in " ".join(done.stderr.split())
+
+
+def test_a_model_that_wants_more_gpus_than_there_are_is_a_warning(tmp_path, monkeypatch):
+    sizes = {"a": {"devices": 2}, "b": {"devices": 4}, "c": {}}
+    recipe = in_turns(CHAIN[:2], *sizes, resident="auto", **sizes)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+
+    found = package.check(recipe)
+
+    assert found.passed
+    [warning] = [said for said in found.warnings if "GPU" in said]
+    assert warning.startswith("run: resident: model 'b' wants 4 GPUs, and 2 are visible here")
+
+
+@pytest.mark.parametrize("resident", [0, -1, "all", 1.5])
+def test_what_no_room_is_has_its_place(tmp_path, resident):
+    with pytest.raises(RecipeError, match="run.resident|resident"):
+        package.check(in_turns(CHAIN[:1], "a", resident=resident))

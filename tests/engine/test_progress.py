@@ -68,3 +68,23 @@ def test_a_budget_of_tokens_is_shown_and_the_nearer_limit_says_how_far_it_reache
     assert of_both.money() == (
         "paid $0.3000 of $1.00 and 300 of 1,000 tokens, enough for about 35 of the 80 prompts left"
     )
+
+
+def test_models_that_take_turns_say_which_is_loaded_and_who_waits():
+    progress = Progress(name="r", total=9)
+    plain = shown(progress, "writer", "grader")
+    progress.stats.model("writer").place = "loaded"
+    progress.stats.model("grader").awaited = 1200
+
+    assert "loaded" in status_line(progress) and "1,200 prompts wait" in status_line(progress)
+    assert "turn" not in plain
+    assert [word in shown(progress) for word in ("turn", "loaded", "1,200 prompts wait")] == [True] * 3
+
+
+def shown(progress, *models):
+    """The panel of 100 columns."""
+    for name in models:
+        progress.stats.model(name)
+    console = Console(width=100, file=io.StringIO())
+    console.print(status_panel(progress, 100))
+    return console.file.getvalue()

@@ -10,8 +10,7 @@ from tests.support.paths import ROOT
 
 def start(recipe: Path, out: Path, *before: str, journal: Path | None = None) -> subprocess.Popen:
     command = [*before, sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(out), "--quiet"]
-    if journal is not None:
-        command += ["--journal", str(journal)]
+    command += ["--journal", str(journal)] if journal else []
     return subprocess.Popen(
         command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup

@@ -14,7 +14,7 @@ from prefgen.errors import (
     RequestFailed,
 )
 from prefgen.transport.failures import failure_of_status
-from prefgen.transport.openai_protocol import request_body
+from prefgen.transport.openai_protocol import brief_schema, request_body
 from prefgen.transport.openai_replies import load_body, read_responses, reply_of
 from prefgen.transport.request import ModelRequest, estimate_prompt_tokens
 from prefgen.types import ImagePart, Message, TextPart, TokenUsage, ToolCall, user
@@ -354,3 +354,36 @@ def test_an_error_inside_a_200_is_known_by_its_words(error, kind):
         read_responses(body, a_call())
 
     assert caught.value.kind == kind
+
+
+def test_a_brief_schema_limits_its_free_texts_alone():
+    schema = {
+        "type": "object",
+        "properties": {
+            "rationale": {"type": "string"},
+            "label": {"type": "string", "enum": ["A", "B"]},
+            "name": {"type": "string", "maxLength": 5},
+            "type": {"type": "integer"},
+            "reasons": {"type": "array", "items": {"type": "string"}},
+        },
+    }
+
+    brief = brief_schema(schema)
+
+    properties = brief["properties"]
+    assert properties["rationale"] == {"type": "string", "maxLength": 160}
+    assert properties["reasons"]["items"] == {"type": "string", "maxLength": 160}
+    assert {name: properties[name] for name in ("label", "name", "type")} == {
+        name: schema["properties"][name] for name in ("label", "name", "type")
+    }
+
+
+def test_only_a_server_that_keeps_to_it_is_sent_a_brief_schema():
+    schema = {"type": "object", "properties": {"why": {"type": "string"}}}
+    request = ModelRequest("chat", "m", (user("?"),), schema=schema, brief=True)
+
+    def sent(**options):
+        return request_body(request, {}, **options)["response_format"]["json_schema"]["schema"]
+
+    assert sent() == schema
+    assert sent(keeps_max_length=True)["properties"]["why"] == {"type": "string", "maxLength": 160}

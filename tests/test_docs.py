@@ -37,6 +37,12 @@ ELSEWHERE = {
     "pip install prefgen[distilabel]": "the extra is installed by make integration",
     "pip install prefgen[train]": "the extra is installed by make integration",
     "make lab": "called by .ci/run",
+    "prefgen plan batched.yaml": "tests/cli/test_batch.py, with a server of batches",
+    "prefgen run batched.yaml": "needs a provider: tests/calls/test_batches.py has a server of batches",
+    "prefgen status runs/batched": "as above",
+    "prefgen run vllm.yaml --export-requests": "tests/cli/test_batch.py",
+    "vllm run-batch": "tests/vllm has it",
+    "prefgen journal import replies.jsonl": "tests/vllm has it",
     "vllm serve": "needs a GPU: a server of the tests answers in its place",
     "export VLLM_URL=http://localhost:8000/v1": "the server of the tests stands there",
 }

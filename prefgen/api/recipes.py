@@ -58,7 +58,7 @@ def preview(
     RecipeError where the recipe changed since the run in `out` and it would pay for anything, unless `yes`.
     """
     require_one("n", n)
-    pipeline = pipeline_of(recipe, sets)
+    pipeline = pipeline_of(recipe, sets).asked_live()  # somebody waits for it
     of_run = options_of(pipeline, out, journal, limit=n)
     wait_for(lambda: refuse_unasked(pipeline, of_run, yes=yes, of=of_run.out))
     with tempfile.TemporaryDirectory(prefix="prefgen-preview-") as folder:

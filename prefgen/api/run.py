@@ -14,6 +14,7 @@ from prefgen.api.waiting import TICK, wait_for
 from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import INTERRUPTED, Runner, RunOptions, RunOutcome
+from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline, build
 from prefgen.recipe.load import load_recipe, recipe_from_data
 
@@ -43,6 +44,7 @@ async def arun(
     sets: Sequence[str] = (),
     limit: int | None = None,
     offline: bool = False,
+    online: bool = False,
     allow_new: bool = False,
     yes: bool = False,
     progress: Progress | None = None,
@@ -53,9 +55,10 @@ async def arun(
     An incomplete run that merely lacks replies is returned with `complete` False. Cancelled once it finishes
     what is in flight, twice it stops at once; neither loses anything. A notebook shows how far it is, unless
     `quiet`. A recipe that changed since the folder's last run pays for nothing unless `yes`: RecipeError says
-    what it would cost. `allow_new` lets finished records ask new things, as --allow-new does.
+    what it would cost. `allow_new` lets finished records ask new things, and `online` asks live what would go
+    to a batch, as --allow-new and --online do.
     """
-    pipeline, options = _whole_run(recipe, out, journal, sets, limit, offline, allow_new)
+    pipeline, options = _whole_run(recipe, out, journal, sets, limit, offline, online, allow_new)
     await refuse_unasked(pipeline, options, yes=yes)
     runner = with_warnings(Runner(pipeline, options, progress))
     with shown_in_notebook(runner.progress, quiet=quiet) as update:
@@ -71,6 +74,7 @@ def run(
     sets: Sequence[str] = (),
     limit: int | None = None,
     offline: bool = False,
+    online: bool = False,
     allow_new: bool = False,
     yes: bool = False,
     progress: Progress | None = None,
@@ -80,7 +84,7 @@ def run(
 
     Interrupted once it finishes what is in flight, twice it stops at once; then KeyboardInterrupt is raised.
     """
-    pipeline, options = _whole_run(recipe, out, journal, sets, limit, offline, allow_new)
+    pipeline, options = _whole_run(recipe, out, journal, sets, limit, offline, online, allow_new)
     wait_for(lambda: refuse_unasked(pipeline, options, yes=yes))
     runner = with_warnings(Runner(pipeline, options, progress))
     with shown_in_notebook(runner.progress, quiet=quiet) as update:
@@ -103,11 +107,24 @@ def _whole_run(
     sets: Sequence[str],
     limit: int | None,
     offline: bool,
+    online: bool,
     allow_new: bool,
 ) -> tuple[Pipeline, RunOptions]:
     require_one("limit", limit)
+    refuse_both(online=online, live=not offline)
     pipeline = pipeline_of(recipe, sets)
-    return pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline, allow_new=allow_new)
+    if online:
+        pipeline = pipeline.asked_live()
+    options = options_of(
+        pipeline, out, journal, limit=limit, live=not offline, online=online, allow_new=allow_new
+    )
+    return pipeline, options
+
+
+def refuse_both(*, online: bool, live: bool) -> None:
+    """Raises RecipeError where live answers are wanted of a run that asks nobody."""
+    if online and not live:
+        raise RecipeError("--online asks, and --offline and --export-requests ask nobody: say one of them")
 
 
 def with_warnings(runner: Runner) -> Runner:

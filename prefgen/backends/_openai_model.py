@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from prefgen.backends._openai_batches import OpenAIBatches
 from prefgen.backends._remedies import remedy
 from prefgen.errors import RecipeError, RequestFailed, sentences
 from prefgen.transport.failures import BAD_ENCODING, failure_of_status, status_of_code
@@ -107,6 +108,7 @@ class OpenAIModel(ModelHooks):
         self._address = settings.address
         self._key = settings.key()
         self._session: Any = None
+        self._batches: OpenAIBatches | None = None
         self._score_route = settings.score_route
         self._token_field = settings.token_field
         if self._token_field == "auto":
@@ -245,9 +247,16 @@ class OpenAIModel(ModelHooks):
             keeps_max_length=self._settings.keeps_max_length,
         )
 
+    def batches(self) -> OpenAIBatches:
+        if self._batches is None:
+            self._batches = OpenAIBatches(self._address, self._key, self._settings.headers, self._plain)
+        return self._batches
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+        if self._batches is not None:
+            await self._batches.close()
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
         return reply_of(load_body(raw), endpoint)

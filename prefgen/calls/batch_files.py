@@ -4,9 +4,10 @@ read back.
 
 import gzip
 import json
+import re
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from prefgen.calls.key import Key
 from prefgen.calls.rows import JournalRow
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.storage.atomic_write import atomic_write
+from prefgen.transport.batches import MOST_BYTES, MOST_REQUESTS
 from prefgen.transport.openai_protocol import request_body, route
 from prefgen.transport.openai_replies import read_responses, reply_of
 from prefgen.transport.request import ConnectedModel, ModelHooks, ModelRequest
@@ -38,11 +40,56 @@ def request_line(key: Key, model: ConnectedModel, request: ModelRequest) -> byte
     return json.dumps(line).encode()
 
 
-def export_requests(journal: Journal, keys: list[bytes], out: Path) -> None:
-    """Write the requests that wait under `keys`, whole or not at all."""
-    with atomic_write(out) as part, part.open("wb") as file:
-        for key in keys:
-            file.write(journal.parked_request(key) + b"\n")
+def export_requests(
+    journal: Journal, keys: Sequence[bytes], out: Path, requests_a_file: int | None = None
+) -> dict[Path, int]:
+    """Write the requests that wait under `keys`, a model and an endpoint a file, and each as large as
+    providers take it; returns how many are in each. Where there is more than one file, their names say which
+    (requests.gpt-5.chat.2.jsonl).
+    """
+    groups: dict[tuple[str, str, str], list[bytes]] = {}
+    for key in keys:
+        row = parked_row(journal, key, run="", origin="")
+        if row is not None:
+            groups.setdefault((row.model, row.endpoint, row.host), []).append(key)
+    if not groups:
+        with atomic_write(out) as part:
+            part.write_bytes(b"")
+        return {out: 0}
+    files = {
+        (*group, number): some
+        for group, of_group in groups.items()
+        for number, some in enumerate(_cut(journal, of_group, requests_a_file or MOST_REQUESTS), 1)
+    }
+    written: dict[Path, int] = {}
+    for (model, endpoint, _, number), some in files.items():
+        path = out if len(files) == 1 else _named(out, model, endpoint, number, written)
+        with atomic_write(path) as part, part.open("wb") as file:
+            for key in some:
+                file.write(journal.parked_request(key) + b"\n")
+        written[path] = len(some)
+    return written
+
+
+def _cut(journal: Journal, keys: Sequence[bytes], most_requests: int) -> Iterator[Sequence[bytes]]:
+    """The keys of each file: providers take no more in one."""
+    some, size = list[bytes](), 0
+    for key in keys:
+        length = len(journal.parked_request(key)) + 1
+        if some and (len(some) >= min(most_requests, MOST_REQUESTS) or size + length > MOST_BYTES):
+            yield some
+            some, size = [], 0
+        some.append(key)
+        size += length
+    yield some
+
+
+def _named(out: Path, model: str, endpoint: str, number: int, taken: Mapping[Path, int]) -> Path:
+    """A name that no other file has: two servers may call their models alike."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", model)
+    while (path := out.with_name(f"{out.stem}.{plain}.{endpoint}.{number}{out.suffix}")) in taken:
+        number += 1
+    return path
 
 
 def export_batch(journal: Journal, out: Path) -> int:
@@ -166,19 +213,29 @@ def _row_without_reply(
     """What is known of the request under a key: parked here, or told by another journal; None where it is
     neither.
     """
-    sql = "SELECT endpoint, model, record, parts, backend, host FROM parked WHERE key = ?"
-    parked = journal.query(sql, (key,))
-    if parked:
-        endpoint, model, record, parts, backend, host = parked[0]
-    elif ours is not None:
-        endpoint, model, record = ours["endpoint"], ours["model"], ours["record"]
-        parts, backend, host = bytes.fromhex(ours["parts"]), ours["backend"], ours["host"]
-    else:
+    parked = parked_row(journal, key, run=run, origin="import")
+    if parked is not None:
+        return parked
+    if ours is None:
         return None
+    endpoint, model, record = ours["endpoint"], ours["model"], ours["record"]
+    parts, backend, host = bytes.fromhex(ours["parts"]), ours["backend"], ours["host"]
     return JournalRow(
         key=key, endpoint=endpoint, model=model, record=record, run=run, backend=backend, host=host,
-        reply=b"", parts=parts, origin="import", time=float(ours["time"]) if ours else time.time(),
-        cost=int(ours.get("cost", 0)) if ours else 0,
+        reply=b"", parts=parts, origin="import", time=float(ours["time"]), cost=int(ours.get("cost", 0)),
+    )  # fmt: skip
+
+
+def parked_row(journal: Journal, key: bytes, *, run: str, origin: str) -> JournalRow | None:
+    """The row of a request that waits, without its reply; None where none waits under `key`."""
+    sql = "SELECT endpoint, model, record, parts, backend, host FROM parked WHERE key = ?"
+    parked = journal.query(sql, (key,))
+    if not parked:
+        return None
+    endpoint, model, record, parts, backend, host = parked[0]
+    return JournalRow(
+        key=key, endpoint=endpoint, model=model, record=record, run=run, backend=backend, host=host,
+        reply=b"", parts=parts, origin=origin, time=time.time(),
     )  # fmt: skip
 
 

@@ -28,6 +28,10 @@ class Price:
         fresh = max(0, prompt_tokens - cached_tokens)
         return fresh * self.input + cached_tokens * self.cached + completion_tokens * self.output
 
+    def discounted(self, part: float) -> "Price":
+        """The price without a part of it (0 to 1)."""
+        return Price(*(math.ceil(pico * (1 - part)) for pico in (self.input, self.output, self.cached)))
+
 
 FREE = Price(0, 0, 0)
 

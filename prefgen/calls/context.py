@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from prefgen.calls.batch_files import request_line
+from prefgen.calls.batch_ledger import waiting_batch
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import Key
 from prefgen.calls.models import ModelSpec, WantedSampling
@@ -18,12 +19,14 @@ from prefgen.calls.pending import PendingRequest
 from prefgen.calls.queue import ModelQueue
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.requests import RequestSender
+from prefgen.calls.reservation import Reservation
 from prefgen.calls.residents import Residents, Room
 from prefgen.calls.rows import JournalRow
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.errors import PluginError, RequestFailed, UnexpectedRequest, UnexpectedServer
-from prefgen.transport.request import ModelRequest
+from prefgen.transport.batches import BATCHED_ENDPOINTS
+from prefgen.transport.request import ModelRequest, estimate_prompt_tokens
 from prefgen.transport.server_names import OWN_FINGERPRINT, published_host
 
 
@@ -42,6 +45,19 @@ class AskRules:
     """
     retried: frozenset[str] = frozenset()
     """The records that those are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRequest:
+    """A request that waits to be answered elsewhere: the model's name in the recipe, and what it may take
+    there at most (picodollars and tokens).
+    """
+
+    key: bytes
+    model: str
+    endpoint: str
+    cost: int
+    tokens: int
 
 
 @dataclass(slots=True)
@@ -89,7 +105,7 @@ class CallContext:
         self.rules = rules or AskRules()
         self.residents = residents or Residents(Room(), {}, run=run, stats=stats, log=_no_log)
         self.sender = RequestSender(journals, run, stats, run_id)
-        self.parked_keys: list[bytes] = []
+        self.parked: dict[bytes, ParkedRequest] = {}
         self.answering: set[str] = set()
         """Models of which a reply was had in this start, and be it from the journal."""
         self.refused_records: set[str] = set()
@@ -192,7 +208,7 @@ class CallContext:
     async def _request_or_suspend(self, record: RecordCalls, ask: KeyedAsk) -> JournalRow:
         if self.run.reason or self.rules.known_only:
             return await self.suspend_forever(record, str(self.run.reason or "no reply is journalled"))
-        if not self.rules.live and not ask.spec.simulated:
+        if not ask.spec.simulated and self._is_answered_elsewhere(ask):
             self._park(record, ask)
             return await self._suspend(record)
         pending = self.sender.find(ask.key.digest)
@@ -214,6 +230,16 @@ class CallContext:
             record.check_stalled()
         return await self._suspend(record)
 
+    def _is_answered_elsewhere(self, ask: KeyedAsk) -> bool:
+        """Whether an ask is not for its server: offline, where it goes to a batch, and where it waits in
+        one, whoever sent that.
+        """
+        if not self.rules.live:
+            return True
+        if ask.spec.batched and ask.make_request().endpoint in BATCHED_ENDPOINTS:
+            return True
+        return waiting_batch(self.journals.project, ask.key.digest) is not None
+
     def _must_wait(self, ask: KeyedAsk) -> bool:
         """Whether the turn of an ask's model has yet to come. Where it can never be answered, that is not
         waited for: its queue says so before it loads the model.
@@ -227,11 +253,14 @@ class CallContext:
         return True
 
     def _park(self, record: RecordCalls, ask: KeyedAsk) -> None:
-        """Keep a request that nobody may be asked now, so that it can be exported and answered elsewhere."""
+        """Keep a request that nobody may be asked now, so that it can be answered elsewhere."""
         request = ask.make_request()
         row = self.sender.row_for(ask.spec, ask.key, None if ask.shared else record.id, request.endpoint)
         record.is_parked = True
-        self.parked_keys.append(ask.key.digest)
+        cost, tokens = Reservation(ask.spec.price).of(request, estimate_prompt_tokens(request))
+        self.parked[ask.key.digest] = ParkedRequest(
+            ask.key.digest, ask.spec.name, request.endpoint, cost, tokens
+        )
         self.journals.project.park(row, request_line(ask.key, ask.spec.model, request))
 
     async def suspend_forever(self, record: RecordCalls, why: str) -> JournalRow:

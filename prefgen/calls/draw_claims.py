@@ -4,10 +4,12 @@ it.
 
 from collections.abc import Mapping, Sequence
 
+from prefgen.calls.batch_ledger import waiting_batch
 from prefgen.calls.exchange import TryHooks
 from prefgen.calls.journal import Journal
 from prefgen.calls.pending import PendingRequest
 from prefgen.calls.rows import JournalRow
+from prefgen.errors import RequestFailed
 
 
 class AskedElsewhere(Exception):
@@ -35,6 +37,9 @@ class DrawClaims(TryHooks):
         if taken or answered:
             self.pause()
             raise AskedElsewhere(answered, [draw for draw in taken if draw.key.digest not in answered])
+        if any(waiting_batch(self._journal, draw.key.digest) for draw in self._draws):
+            self.pause()
+            raise RequestFailed("batched", "it waits in a batch that another run has just sent; run again")
 
     def pause(self) -> None:
         """Let others ask meanwhile."""

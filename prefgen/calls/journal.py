@@ -236,6 +236,14 @@ class Journal:
         sql = "INSERT INTO possibly_billed (run, time, cost, tokens, why) VALUES (?, ?, ?, ?, ?)"
         self._writer.submit(WriteJob(statements=[(sql, (run, time.time(), cost, tokens, why))]))
 
+    def execute(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Commit statements together, and wait until they are: for this package alone, which knows the
+        tables.
+        """
+        self.claims.join()
+        self._writer.submit(WriteJob(statements=statements))
+        self.flush()
+
     def flush(self) -> None:
         """Wait until everything that was handed over is committed. Raises JournalError if a commit failed."""
         self._write_passed()

@@ -48,6 +48,23 @@ CREATE TABLE parked (key BLOB PRIMARY KEY, endpoint TEXT, model TEXT, record TEX
 CREATE TABLE possibly_billed (id INTEGER PRIMARY KEY, run TEXT, time REAL, cost INTEGER, tokens INTEGER,
                               why TEXT);
 """
+BATCH_TABLES = """
+CREATE TABLE IF NOT EXISTS batches (
+    intent TEXT PRIMARY KEY, run TEXT, host TEXT, model TEXT, endpoint TEXT,
+    digest TEXT,                       -- of its custom_ids and their tries: how its provider finds it again
+    state TEXT, id TEXT, requests INTEGER, completed INTEGER, failed INTEGER,
+    made REAL, submitted REAL, looked REAL, closed REAL, why TEXT,
+    price_input INTEGER, price_output INTEGER, price_cached INTEGER
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batch_lines (
+    batch TEXT, place INTEGER, key BLOB, cost INTEGER, tokens INTEGER,
+    outcome TEXT,                      -- NULL while the reply is waited for
+    why TEXT, PRIMARY KEY (batch, place)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS batch_lines_key ON batch_lines(key);
+CREATE UNIQUE INDEX IF NOT EXISTS batch_lines_waiting ON batch_lines(key) WHERE outcome IS NULL;
+"""
+"""Tables that came later, and that earlier versions leave alone."""
 
 
 def create_tables(db: sqlite3.Connection, path: Path) -> None:
@@ -69,6 +86,8 @@ def create_tables(db: sqlite3.Connection, path: Path) -> None:
                 db.execute(statement)
             db.execute(f"PRAGMA application_id={APPLICATION_ID}")
             db.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
+        for statement in BATCH_TABLES.split(";\n"):
+            db.execute(statement)
 
 
 def refuse_other_kinds(path: Path) -> None:

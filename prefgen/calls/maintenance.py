@@ -140,9 +140,26 @@ def repair(path: Path) -> tuple[int, Path]:
             except (zstandard.ZstdError, ValueError):
                 continue
             saved += _insert_row(db, row)
+        _save_batches(damaged, db)
     finally:
         fresh.close()
     return saved, damaged
+
+
+def _save_batches(damaged: Path, db: sqlite3.Connection) -> None:
+    """Save which batches are under way, and the requests that wait in them, as far as they can be read: what
+    is not known of any more would be bought again.
+    """
+    source = sqlite3.connect(damaged)
+    for table in ("parked", "batches", "batch_lines"):
+        try:
+            for row in source.execute(f"SELECT * FROM {table}"):
+                db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        except (
+            sqlite3.DatabaseError
+        ):  # the rest of it cannot be read, or an earlier version has no such table
+            continue
+    source.close()
 
 
 def _insert_row(db: sqlite3.Connection, row: Mapping[str, Any]) -> int:

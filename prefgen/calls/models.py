@@ -53,6 +53,8 @@ class ModelSpec:
     price: Price = FREE
     simulated: bool = False
     leaks: Leaks = "strip"
+    batched: bool = False
+    """Whether what is asked of it goes to its provider's batches."""
 
     @cached_property
     def identity_json(self) -> CanonicalJson:

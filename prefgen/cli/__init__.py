@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from prefgen.cli import (
+    batch,
     calibrate,
     check,
     diff,
@@ -78,6 +79,7 @@ app.command("schema")(schema.command)
 app.add_typer(eval.app, name="eval")
 app.add_typer(show.app, name="show")
 app.add_typer(journal.app, name="journal")
+app.add_typer(batch.app, name="batch")
 app.add_typer(journal.app, name="cache", hidden=True, callback=journal.called_by_its_old_name)
 
 

@@ -99,8 +99,13 @@ def _print_yield(outcome: RunOutcome) -> None:
         say(f"  many were lost: {group}", hanging="    ", err=True)
 
 
-def export_parked_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> None:
-    """Write the parked requests as a batch file, whole or not at all."""
+def export_parked_requests(
+    outcome: RunOutcome, options: RunOptions, path: Path, requests_per_file: int | None
+) -> None:
+    """Write the parked requests as batch files, each whole or not at all."""
     with closing(Journal(options.journal)) as journal:
-        export_requests(journal, outcome.parked_keys, path)
-    say_note(f"  {len(outcome.parked_keys):,} requests written to {path}")
+        written = export_requests(journal, outcome.parked_keys, path, requests_per_file)
+    for file, requests in written.items():
+        say_note(f"  {requests:,} requests written to {file}")
+    for batch in outcome.batches:
+        say_note(f"  {batch.requests:,} requests wait in batch {batch.id}, and are in no file")

@@ -35,7 +35,7 @@ def command(
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
 
-    pipeline = build(load_recipe(recipe, sets))
+    pipeline = build(load_recipe(recipe, sets)).asked_live()  # somebody waits for it
     of_run = options_of(pipeline, out, journal, limit=count)
     journal_file = of_run.journal
     if not yes:

@@ -25,11 +25,27 @@ CountOption = Annotated[
     int | None, typer.Option("-n", help="Only so many prompts, a fair sample.", min=1, show_default=False)
 ]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask nobody: everything from the journal.")]
+OnlineOption = Annotated[
+    bool,
+    typer.Option(
+        "--online",
+        help="Ask live what would go to a batch; open batches are cancelled, and what they answered is kept.",
+    ),
+]
+RequestsAFileOption = Annotated[
+    int | None,
+    typer.Option(
+        "--requests-per-file",
+        help="With --export-requests: so many requests a file at most.",
+        min=1,
+        show_default=False,
+    ),
+]
 ExportFileOption = Annotated[
     Path | None,
     typer.Option(
         "--export-requests",
-        help="Write the requests without a reply as a batch file, instead of asking.",
+        help="Write the requests without a reply as batch files, instead of asking.",
         show_default=False,
     ),
 ]
@@ -53,7 +69,9 @@ def command(
     sets: SetsOption = [],
     limit: CountOption = None,
     offline: OfflineOption = False,
+    online: OnlineOption = False,
     export: ExportFileOption = None,
+    requests_per_file: RequestsAFileOption = None,
     allow_new: AllowNewOption = False,
     yes: YesOption = False,
     no_plugins: NoPluginsOption = False,
@@ -69,7 +87,7 @@ def command(
     neither loses anything.
     """
     from prefgen.api.check import parse_sections
-    from prefgen.api.run import options_of
+    from prefgen.api.run import options_of, refuse_both
     from prefgen.cli import after
     from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
@@ -84,11 +102,16 @@ def command(
     if train and train_settings is None:
         raise RecipeError("--train: the recipe has no `train:`", str(recipe))
     live = not (offline or export)
-    options = options_of(pipeline, out, journal, limit=limit, live=live, allow_new=allow_new)
+    refuse_both(online=online, live=live)
+    if requests_per_file and not export:
+        raise RecipeError("--requests-per-file says how --export-requests FILE cuts its files; say that too")
+    if online:
+        pipeline = pipeline.asked_live()
+    options = options_of(pipeline, out, journal, limit=limit, live=live, online=online, allow_new=allow_new)
     if live and not yes:
         remedy = "Say --yes to go on, or give another --out"
         agree_to_changes(pipeline, options, quiet=quiet, remedy=remedy)
-    outcome = _run(pipeline, options, export, quiet=quiet)
+    outcome = _run(pipeline, options, export, requests_per_file, quiet=quiet)
     exported = export is not None
     print_outcome(outcome, pipeline, as_json=as_json, quiet=quiet, exported=exported, offline=offline)
     if outcome.complete and not exported:
@@ -98,7 +121,14 @@ def command(
     raise typer.Exit(outcome.exit_code)
 
 
-def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, quiet: bool) -> "RunOutcome":
+def _run(
+    pipeline: "Pipeline",
+    options: "RunOptions",
+    export: Path | None,
+    requests_per_file: int | None,
+    *,
+    quiet: bool,
+) -> "RunOutcome":
     """Run, showing how far it is; what waits for a reply is written to `export`."""
     from prefgen.api.run import run_with_signals, with_warnings
     from prefgen.cli.outcome import export_parked_requests
@@ -109,5 +139,5 @@ def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, qu
     with show_run(runner.progress, quiet=quiet):
         outcome = run_with_signals(runner)
     if export is not None:
-        export_parked_requests(outcome, options, export)
+        export_parked_requests(outcome, options, export, requests_per_file)
     return outcome

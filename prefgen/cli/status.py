@@ -13,6 +13,25 @@ from prefgen.text.plain_table import Column
 
 
 @dataclass(frozen=True)
+class BatchStatus:
+    """A batch at a provider, as it was when a run looked last. Times are in UTC; `ended` where its replies
+    are in the journal.
+    """
+
+    id: str | None
+    model: str
+    endpoint: str
+    state: str
+    requests: int
+    completed: int
+    failed: int
+    submitted_at: str | None
+    looked_at: str | None
+    ended: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class RunStatus:
     """How far a run is. Of a start that has not ended, `failures` and `models` are those of the records that
     are finished and `paid_usd` is what the journal holds; None where that cannot be read.
@@ -30,6 +49,8 @@ class RunStatus:
     paid_usd: float | None = None
     models: Sequence[str] = ()
     stopped: str | None = None
+    batches: Sequence[BatchStatus] = ()
+    """Of a run that is not complete: those that it has sent to providers, the oldest first."""
 
 
 def command(
@@ -53,6 +74,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
+BATCH_COLUMNS = (
+    Column("run"), Column("batch"), Column("model"), Column("state"), Column("requests", is_number=True),
+    Column("answered", is_number=True), Column("failed", is_number=True), Column("sent"), Column("looked at"),
+)  # fmt: skip
+
+
 def _print_table(rows: Sequence[RunStatus]) -> None:
     cells = [
         [
@@ -71,6 +98,25 @@ def _print_table(rows: Sequence[RunStatus]) -> None:
     for row in rows:
         if row.stopped:
             say((row.run, "bold"), f": {row.stopped}", hanging="  ")
+
+    batches = [(row.run, batch) for row in rows for batch in row.batches]
+    if batches:
+        print()
+        print_table(BATCH_COLUMNS, [_batch_cells(run, batch) for run, batch in batches])
+
+
+def _batch_cells(run: str, batch: BatchStatus) -> list[str]:
+    return [
+        run,
+        batch.id or "not known yet",
+        batch.model,
+        f"{batch.state}, taken in" if batch.ended else batch.state,
+        f"{batch.requests:,}",
+        f"{batch.completed:,}",
+        f"{batch.failed:,}",
+        _when(batch.submitted_at),
+        _when(batch.looked_at),
+    ]
 
 
 def _when(started_at: str | None) -> str:
@@ -132,7 +178,29 @@ def _read_status(folder: Path) -> RunStatus:
         paid_usd=paid_usd,
         models=models,
         stopped=stopped or (manifest.stopped if manifest else None),
+        batches=() if state == "complete" else _batches_of(folder, last.journal if last else None),
     )
+
+
+def _batches_of(folder: Path, journal: Path | None) -> list[BatchStatus]:
+    """The batches that a run has sent, from its journal alone."""
+    from prefgen.calls.batch_ledger import read_batches
+    from prefgen.dataset.read_run import RUN_ID
+
+    run_id = folder / RUN_ID
+    if journal is None or not journal.is_file() or not run_id.is_file():
+        return []
+    return [
+        BatchStatus(
+            batch.id, batch.model, batch.endpoint, batch.state, batch.requests, batch.completed, batch.failed,
+            _utc(batch.submitted), _utc(batch.looked), batch.closed is not None, batch.why,
+        )
+        for batch in read_batches(journal, run_id.read_text(encoding="utf-8").strip())
+    ]  # fmt: skip
+
+
+def _utc(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _known_of_unfinished(folder: Path) -> tuple[int | None, Sequence[str]]:

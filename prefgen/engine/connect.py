@@ -24,7 +24,7 @@ from prefgen.engine.gpus import visible_gpus
 from prefgen.engine.run_folder import SIMULATED_JOURNAL, append_log, run_id_of
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline
-from prefgen.recipe.models import BuiltModel
+from prefgen.recipe.models import BuiltModel, goes_to_batches
 from prefgen.recipe.problems import Problems
 from prefgen.transport.request import ConnectedModel, ModelHooks, RunPlace
 
@@ -88,8 +88,11 @@ async def connect(
     for name, built in pipeline.models.items():
         connected = connected_models[name]
         price = pipeline.price(built) or FREE
+        batched = goes_to_batches(built) and _has_batches(connected)
+        if built.endpoint.batch and not batched:
+            stats.notify(f"{name}: `batch: true` is left out of account, since it is asked of no provider")
         models[name] = ModelSpec(
-            name, built.identity, built.sampling, connected, price, built.simulated, built.leaks
+            name, built.identity, built.sampling, connected, price, built.simulated, built.leaks, batched
         )
         queues[name] = ModelQueue(
             name,
@@ -116,6 +119,10 @@ async def connect(
         watch=watch,
         residents=residents,
     )
+
+
+def _has_batches(connected: ConnectedModel) -> bool:
+    return isinstance(connected, ModelHooks) and connected.batches() is not None
 
 
 def takers_of_turns(models: Mapping[str, ConnectedModel]) -> dict[str, ModelHooks]:

@@ -36,7 +36,7 @@ from prefgen.engine.run import Runner, RunOptions, RunOutcome, RunParts
 from prefgen.engine.run_folder import RETRIES, read_retries
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
-from prefgen.recipe.models import BuiltModel
+from prefgen.recipe.models import BuiltModel, goes_to_batches
 from prefgen.text.said_lines import Line, Said
 
 MeanUsage = tuple[int | None, float]
@@ -63,6 +63,8 @@ class PlanLine:
     has_price: bool = True
     is_real: bool = True
     """Whether somebody is asked: what a simulated or scripted model says costs nothing."""
+    batched: bool = False
+    """Whether it goes to a provider's batches."""
     rounds: int = 1
     """Asks of this stage that one record makes one after the other, at most: what a turn on a GPU or a
     provider's batch each costs.
@@ -275,6 +277,7 @@ def _line(asked: StageCost, counts: AskCounts, pipeline: Pipeline, scale: float,
         cost_usd=(price or FREE).cost(new.prompt_tokens, new.completion_tokens) / PICO * scale,
         has_price=price is not None,
         is_real=not model.backend.asks_nobody,
+        batched=goes_to_batches(model),
         rounds=counts.rounds(asked.stage),
         seconds=0.0 if model.simulated else new.requests * scale * (latency or guessed) / at_once,
     )

@@ -73,10 +73,26 @@ def closing_lines(plan: "Plan") -> Iterator[Line]:
         yield line((_budget_text(plan), "" if plan.reach >= 1 else "yellow"))
     rounds = sum({asked.stage: asked.rounds for asked in plan.lines}.values())
     yield line(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
+    if batched := [asked for asked in plan.lines if asked.batched and asked.new_requests]:
+        yield line(_batches_text(batched))
     yield from _passes_lines(plan)
     for reason in plan.why:
         yield line(reason, indent="  ", hanging="  ")
     yield from map(line, plan.price_notes)
+
+
+def _batches_text(batched: Sequence["PlanLine"]) -> str:
+    """What goes to providers' batches, and how often one waits for them."""
+    of_models: dict[str, float] = {}
+    for asked in batched:
+        of_models[asked.model] = of_models.get(asked.model, 0) + asked.new_requests
+    rounds = sum({asked.stage: asked.rounds for asked in batched}.values())
+    requests = ", ".join(f"{count:,.0f} of {model}" for model, count in of_models.items())
+    times = "once" if rounds == 1 else f"{rounds} times, one after the other"
+    return (
+        f"batches: {requests} requests go to batches; the run ends and waits {times}, each at most a day; "
+        "the cost is that of batches"
+    )
 
 
 def _passes_lines(plan: "Plan") -> Iterator[Line]:

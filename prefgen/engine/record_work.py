@@ -185,11 +185,11 @@ class RecordWorker:
 
     def _suspend(self, at_work: RecordAtWork) -> None:
         calls = at_work.calls
-        if calls.is_parked:
+        if calls.waits_for and calls.last_error is None:  # what it has in batches beside that waits on
+            self.parked.add(at_work.position, at_work.passed, calls.waits_for)
+        elif calls.is_parked:
             self.waiting += 1
             self._progress.waiting += 1
-        elif calls.waits_for and calls.last_error is None:
-            self.parked.add(at_work.position, at_work.passed, calls.waits_for)
         else:
             self.lost += 1
             self._progress.lost += 1

@@ -7,12 +7,15 @@ would give.
 import json
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import Timeout
 
+from prefgen.calls.batch_ledger import Batch
+from prefgen.calls.batches import RunBatches
 from prefgen.calls.context import AskRules, AskWatch
 from prefgen.calls.journals import Journals
 from prefgen.calls.stop import RunStop
@@ -20,6 +23,7 @@ from prefgen.dataset.bad_rows import BAD_ROWS
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.dataset.unfinished_run import AGREED, RECORD_STORE
+from prefgen.engine.batch_words import come_back_later, command_of
 from prefgen.engine.connect import budget_of, connect, known_journal, open_journals
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.manifest import RunSummary, manifest_before, write_output
@@ -49,6 +53,8 @@ class RunOptions:
     journal: Path
     live: bool = True
     limit: int | None = None
+    online: bool = False
+    """Ask live what waits in batches, once they are cancelled and what they had answered is kept."""
     allow_new: bool = False
     sample_salt: str = ""
 
@@ -69,8 +75,12 @@ class RunOutcome:
     lost: int = 0
     parked_keys: list[bytes] = field(default_factory=list)
     prompts: int = 0
+    batches: Sequence[Batch] = ()
+    """Those in which requests wait."""
     last_fault: str = ""
     """What a server said last where prompts are `lost`."""
+    command: str = ""
+    """What starts the run again on the command line."""
 
     @property
     def exit_code(self) -> int:
@@ -95,6 +105,10 @@ class RunOutcome:
                 f"incomplete: {len(self.parked_keys):,} requests were exported; import their replies with "
                 "`prefgen journal import`, then run again"
             )
+        if self.batches:
+            return come_back_later(self.batches, self.command, self.last_fault)
+        if self.waiting and not offline and self.last_fault:
+            return f"incomplete: {self.waiting:,} prompts wait for a batch: {self.last_fault}; run again"
         if self.waiting:
             prefix = "the journal lacks" if offline else "still without a reply:"
             return f"incomplete: {prefix} {len(self.parked_keys):,} replies of {self.waiting:,} prompts"
@@ -215,18 +229,27 @@ class Runner:
                 self._segments = Segments(
                     pipeline, out, store, inputs, context, self.progress, retries, workers
                 )
+                batches = RunBatches(context, budget)
+                if options.live:
+                    await (batches.cancel() if options.online else batches.collect())
                 outcome = await self._segments.run()
                 self._stop.close()
                 await context.sender.drain()
                 await context.residents.close()
+                if options.live and self._stop.reason is None:
+                    await batches.submit()
                 if self._stop.reason is None or self._stop.reason.exit_code != 1:
                     journals.project.flush()
                 complete = not (outcome.waiting or outcome.lost or self._stop.reason)
                 summary = RunSummary(pipeline, context, store, budget, begun_with, complete)
                 manifest = await write_output(summary, out, outcome.shards, before, self.progress)
+                batches_waiting = batches.waiting()
+                in_batches = batches.keys_of(batches_waiting)
+                waiting_keys = [key for key in context.parked if options.live or key not in in_batches]
         return RunOutcome(
             out, complete, manifest, self._stop.reason, outcome.waiting, outcome.lost,
-            list(dict.fromkeys(context.parked_keys)), inputs.prompts, self.progress.stats.last_fault,
+            waiting_keys, inputs.prompts, batches_waiting, self.progress.stats.last_fault,
+            command_of(pipeline, out, options.journal),
         )  # fmt: skip
 
     def _log_refusal(self, _: object, error: BaseException | None, __: object) -> None:

@@ -3,16 +3,23 @@ Nothing is asked.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from prefgen.calls.budget import Price
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import set_recipe_folder
 from prefgen.plugins.registry import code_digest
 from prefgen.recipe.load import LoadedRecipe
-from prefgen.recipe.models import BuiltModel, check_endpoints, model_of, without_secrets
+from prefgen.recipe.models import (
+    BuiltModel,
+    asked_live,
+    check_endpoints,
+    goes_to_batches,
+    model_of,
+    without_secrets,
+)
 from prefgen.recipe.prices import model_price, price_notes, prices_of
 from prefgen.recipe.problems import Problems
 from prefgen.recipe.schema import Recipe
@@ -49,8 +56,17 @@ class Pipeline:
         return model.endpoint.concurrency or self.recipe.run.concurrency
 
     def price(self, model: BuiltModel) -> Price | None:
-        """What a token costs: the user's price, or a public list price; None where there is neither."""
-        return model_price(model, self.prices)
+        """What a token costs: the user's price, or a public list price, less what a batch saves; None where
+        there is neither.
+        """
+        price = model_price(model, self.prices)
+        if price is None or not goes_to_batches(model):
+            return price
+        return price.discounted(model.endpoint.batch_discount)
+
+    def asked_live(self) -> Self:
+        """The pipeline without batches: everything is asked at once, at its full price."""
+        return replace(self, models={name: asked_live(model) for name, model in self.models.items()})
 
     @property
     def price_notes(self) -> list[str]:

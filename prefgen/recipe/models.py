@@ -5,7 +5,7 @@ cost.
 import os
 import re
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prefgen.calls.models import Leaks
@@ -80,6 +80,17 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         identity |= backend.identity_details()
     sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision", "leaks"})
     return BuiltModel(name, backend, identity, sampling, endpoint, simulated, model.leaks)
+
+
+def goes_to_batches(model: BuiltModel) -> bool:
+    """Whether what a model is asked goes to its provider's batches; what is in this process has none."""
+    backend = model.backend
+    return model.endpoint.batch and not (backend.asks_nobody or backend.loads_weights)
+
+
+def asked_live(model: BuiltModel) -> BuiltModel:
+    """The model, asked at once whatever the recipe says of batches."""
+    return replace(model, endpoint=model.endpoint.model_copy(update={"batch": False}))
 
 
 def _endpoint_of(name: str, recipe: Recipe, backend_class: type[Plugin]) -> Endpoint:

@@ -85,6 +85,16 @@ class Endpoint(BaseModel):
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
     timeout: float | None = Field(default=None, gt=0, description="Seconds for one request.")
+    batch: bool = Field(
+        default=False,
+        description=(
+            "Ask by the provider's Batches API: what waits is sent as files, and the run ends with exit code "
+            "3 until the replies are there, within a day."
+        ),
+    )
+    batch_discount: float = Field(
+        default=0.5, ge=0, le=1, description="Which part of the price a batch saves."
+    )
 
 
 class Run(Strict):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from prefgen.transport.batches import BatchService
 from prefgen.types import ImagePart, Message, Reply
 
 
@@ -139,6 +140,10 @@ class ModelHooks:
 
     async def check_answers(self) -> None:
         """Raise RecipeError where nobody answers, or the key is refused. Asks no model: it costs nothing."""
+
+    def batches(self) -> BatchService | None:
+        """Its provider's batches; None where it can have none."""
+        return None
 
     def body(self, request: ModelRequest) -> dict[str, Any] | None:
         """The request as the server's own protocol spells it, for batch files; None: as the OpenAI protocol

@@ -5,6 +5,7 @@ read back. (prefgen/calls/batch_files.py)
 import gzip
 import json
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -147,3 +148,49 @@ async def test_a_gzipped_file_that_was_cut_is_one_line(tmp_path):
         pytest.raises(RecipeError, match="cut.gz: cannot be read to its end"),
     ):
         await import_batch(journal, tmp_path / "cut.gz")
+
+
+async def test_exported_files_hold_one_model_and_one_endpoint_each_and_are_cut(journal, tmp_path):
+    """The names of two servers' models may be alike: each has files of its own all the same."""
+    others = [("w", "chat", "far"), ("a/b", "chat", "local"), ("w", "embed", "local")]
+    asked = [("w", "chat", "local")] * 3 + others
+    rows = [
+        replace(a_row(n), model=model, endpoint=endpoint, host=host)
+        for n, (model, endpoint, host) in enumerate(asked)
+    ]
+    for row in rows:
+        journal.park(row, json.dumps({"custom_id": row.key.hex(), "body": {"model": row.model}}).encode())
+    journal.flush()
+    written = batch_files.export_requests(journal, [row.key for row in rows], tmp_path / "q.jsonl", 2)
+    found = {
+        path.name: [int(json.loads(line)["custom_id"], 16) for line in path.read_text().splitlines()]
+        for path in written
+    }
+
+    assert found == {
+        "q.w.chat.1.jsonl": [0, 1], "q.w.chat.2.jsonl": [2], "q.w.chat.3.jsonl": [3],
+        "q.a_b.chat.1.jsonl": [4], "q.w.embed.1.jsonl": [5],
+    }  # fmt: skip
+    assert {path.name: count for path, count in written.items()} == {n: len(v) for n, v in found.items()}
+    assert sorted(path.name for path in tmp_path.glob("q*")) == sorted(found)
+
+
+async def test_one_model_and_one_endpoint_make_the_file_that_was_named(journal, tmp_path):
+    for n in range(3):
+        journal.park(a_row(n), b"{}")
+    journal.flush()
+
+    written = batch_files.export_requests(journal, [a_row(n).key for n in range(3)], tmp_path / "q.jsonl")
+
+    assert written == {tmp_path / "q.jsonl": 3}
+
+
+async def test_a_file_of_requests_is_no_larger_than_providers_take_it(journal, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch_files, "MOST_BYTES", 25)
+    for n in range(5):
+        journal.park(a_row(n), b"{        }")  # ten bytes with the end of its line
+    journal.flush()
+
+    written = batch_files.export_requests(journal, [a_row(n).key for n in range(5)], tmp_path / "q.jsonl")
+
+    assert list(written.values()) == [2, 2, 1]

@@ -10,7 +10,7 @@ NEW ?=
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
-.PHONY: help reference fmt demo test fuzz goldens coverage check integration lab vllm chaos bench bench-prompts bench-plan bench-datasets bench-winrate wheel clean
+.PHONY: help reference fmt demo test fuzz goldens coverage check integration lab vllm chaos bench bench-prompts bench-plan bench-datasets bench-winrate bench-vllm wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -86,6 +86,9 @@ bench-datasets: $(VENV)/train ## until a training begins, and what publishing ag
 # ALPACA_EVAL: a clone of github.com/tatsu-lab/alpaca_eval
 bench-winrate: $(VENV)/dev ## how near win rates come to AlpacaEval's
 	$(BIN)/python tests/bench/bench_winrate.py $(ALPACA_EVAL)
+
+bench-vllm: $(VENV)/vllm/ready ## tokens a second beside the engine's own
+	$(BIN)/python tests/bench/bench_vllm.py
 
 wheel: $(VENV)/dev ## build the package
 	$(BIN)/python -m build --wheel

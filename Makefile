@@ -10,7 +10,7 @@ NEW ?=
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
-.PHONY: help reference fmt demo test fuzz goldens coverage check integration lab vllm chaos bench bench-prompts bench-plan bench-datasets bench-winrate bench-vllm wheel clean
+.PHONY: help reference fmt demo test fuzz goldens coverage check integration lab vllm chaos bench bench-prompts bench-replicas bench-plan bench-datasets bench-winrate bench-vllm wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -75,6 +75,9 @@ bench: $(VENV)/dev ## the numbers of docs/bench.md
 
 bench-prompts: $(VENV)/dev ## the numbers of curators
 	$(BIN)/python tests/bench/bench_prompts.py
+
+bench-replicas: $(VENV)/dev ## two servers of one model
+	$(BIN)/python -m tests.bench.bench_replicas
 
 bench-plan: $(VENV)/dev ## how near plans come to what is paid
 	$(BIN)/python -m tests.bench.bench_plan

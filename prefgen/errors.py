@@ -183,6 +183,7 @@ class RequestFailed(Exception):
         billed: bool = False,
         given_up: bool = False,
         odd_tries: int = 0,
+        before: Sequence["RequestFailed"] = (),
     ) -> None:
         self.kind = kind
         self.message = message
@@ -193,6 +194,8 @@ class RequestFailed(Exception):
         """Whether the request was tried again and again, in all its draws."""
         self.odd_tries = odd_tries
         """How often it brought whole replies without an answer, where one of its draws alone may have one."""
+        self.before = before
+        """What became of it at other replicas within the same try."""
         super().__init__()
 
     def __str__(self) -> str:

@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from hypothesis import HealthCheck, settings
 
 from prefgen.kit.templates import set_recipe_folder
 from tests.support.paths import SHARED
-from tests.support.server import Server
+from tests.support.server import Server, serving
 
 pytest_plugins = ("tests.support.cli", "tests.support.journal", "tests.support.publishing")
 """Their fixtures are every test's; a module that has one of the same name means its own."""
@@ -66,21 +65,8 @@ def short_backoff(monkeypatch):
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    made = Server()
-    app = web.Application(client_max_size=2**26)
-    app.router.add_post("/v1/chat/completions", made.handle)
-    app.router.add_post("/v1/completions", made.handle)
-    app.router.add_post("/v1/embeddings", made.handle)
-    app.router.add_post("/v1/score", made.handle)
-    app.router.add_post("/pooling", made.handle)
-    app.router.add_post("/classify", made.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
-    yield made
-    await runner.cleanup()
+    async with serving(Server()) as made:
+        yield made
 
 
 @pytest.fixture

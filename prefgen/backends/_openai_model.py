@@ -3,6 +3,7 @@
 The hot path is aiohttp and orjson (docs/decisions/002-http-client.md has the numbers).
 """
 
+import asyncio
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ from prefgen.transport.openai_errors import parse_error
 from prefgen.transport.openai_protocol import request_body, route
 from prefgen.transport.openai_replies import load_body, read_responses, reply_of
 from prefgen.transport.rate_headers import parse_seconds, reset_seconds
-from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
+from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse, ServerLoad
+from prefgen.transport.server_facts import models_served, vllm_load
 from prefgen.transport.server_names import UNDISCLOSED, host_of
 from prefgen.types import Reply
 
@@ -56,6 +58,10 @@ class ServerSettings:
     """Ask a reward model for what it gives, without an activation: rewards of earlier keys were asked for
     with it.
     """
+    slots: int = 0
+    """Requests at once that the server is made for, where that is known."""
+    tells_load: bool = False
+    """Whether it may have vLLM's /metrics."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def key(self) -> str:
@@ -104,6 +110,7 @@ class OpenAIModel(ModelHooks):
 
     def __init__(self, settings: ServerSettings) -> None:
         self.host = host = host_of(settings.address)
+        self.slots_at_start, self.tells_load = settings.slots, settings.tells_load
         self._settings = settings
         self._address = settings.address
         self._key = settings.key()
@@ -193,11 +200,14 @@ class OpenAIModel(ModelHooks):
 
     async def _post(self, call: ModelRequest) -> tuple[int, Any, bytes]:
         """(status, headers, body) of what comes back. Raises RequestFailed where nothing whole does."""
+        return await self._exchange("POST", self._url(call), data=orjson.dumps(self.body(call)))
+
+    async def _exchange(self, method: str, url: str, **options: Any) -> tuple[int, Any, bytes]:
         import aiohttp
 
-        body = orjson.dumps(self.body(call))
+        session = self._open_session()
         try:
-            async with self._session.post(self._url(call), data=body, allow_redirects=False) as response:
+            async with session.request(method, url, allow_redirects=False, **options) as response:
                 return response.status, response.headers, await response.read()
         except (aiohttp.ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
@@ -219,6 +229,33 @@ class OpenAIModel(ModelHooks):
                 code="connection_refused" if nobody_listens else "",
                 billed=not is_unsent,
             ) from None
+
+    async def _get(self, url: str) -> tuple[int, bytes]:
+        """(status, body) of what costs nothing to ask for. Raises RequestFailed where nothing whole comes in
+        time.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                status, _, raw = await self._exchange("GET", url)
+        except TimeoutError:
+            message = f"no answer from {self._server} within {ANSWER_TIMEOUT} s"
+            raise RequestFailed("timeout", message) from None
+        return status, raw
+
+    async def served_models(self) -> Mapping[str, str] | None:
+        status, raw = await self._get(f"{self._address}/models")
+        if status >= 500 or status == 429:
+            raise failure_of_status(status, f"HTTP {status} from {self._server}, asked for its models")
+        return models_served(raw) if status == 200 else None
+
+    async def server_load(self) -> ServerLoad | None:
+        if not self.tells_load:
+            return None
+        try:
+            status, raw = await self._get(f"{self._address.removesuffix('/v1')}/metrics")
+        except RequestFailed:
+            return None
+        return vllm_load(raw) if status == 200 else None
 
     def _url(self, call: ModelRequest) -> str:
         if call.endpoint == "score" and self._score_route != "score":  # vLLM has these two above /v1

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from prefgen.backends._openai_model import OpenAIModel, ScoreRoute, ServerSettings, checked_address
+from prefgen.backends._replica_list import ReplicaList, listed_addresses
+from prefgen.backends._replicas import ReplicatedModel
 from prefgen.backends._served import ServedModel
 from prefgen.backends._weight_files import folder_digest
 from prefgen.errors import RecipeError
@@ -19,6 +21,9 @@ from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
 from prefgen.serving.adapters import Adapter
 from prefgen.serving.vllm_command import Serve, Weights, fingerprint_of
+
+SLOTS = 64
+"""Requests at once with which a server is asked at first: fewer than it takes by default."""
 
 
 @backend("vllm")
@@ -30,7 +35,10 @@ class VLLM(Plugin):
 
     url: str | tuple[str, ...] = Field(
         default=(),
-        description="Address up to and with /v1 of a server that is running, or several of one model.",
+        description=(
+            "Address up to and with /v1 of a server that is running, several of one model, or a text file "
+            "beside the recipe with an address a line, which is followed while the run asks."
+        ),
     )
     serve: Serve | None = Field(
         default=None,
@@ -95,7 +103,20 @@ class VLLM(Plugin):
             checked_address(url, "url")
 
     def urls(self) -> Sequence[str]:
-        return (self.url,) if isinstance(self.url, str) else self.url
+        """The addresses, each once. Raises RecipeError where the file that lists them cannot be read."""
+        listed = self._listed_in()
+        if listed is not None:
+            return listed_addresses(listed)
+        return tuple(dict.fromkeys((self.url,) if isinstance(self.url, str) else self.url))
+
+    def _listed_in(self) -> Path | None:
+        """The file that lists the addresses, where one does."""
+        if not isinstance(self.url, str) or "://" in self.url:
+            return None
+        return path_beside_recipe(self.url)
+
+    def _open(self, address: str) -> OpenAIModel:
+        return OpenAIModel(self.settings(address))
 
     def settings(self, address: str) -> ServerSettings:
         return ServerSettings(
@@ -104,6 +125,8 @@ class VLLM(Plugin):
             needs_key="api_key_env" in self.model_fields_set,
             score_route=self.score_route,
             keeps_max_length=True,
+            slots=SLOTS,
+            tells_load=True,
             headers=self.headers,
         )
 
@@ -149,13 +172,17 @@ class VLLM(Plugin):
         return folder.resolve() if is_path(self.location) and folder.is_dir() else None
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[OpenAIModel | ServedModel]:
+    async def connect(self) -> AsyncGenerator[OpenAIModel | ServedModel | ReplicatedModel]:
         """Open a pool of connections to each server, or be ready to start one. Nothing is sent."""
-        if self.serve is None:
-            model = OpenAIModel(self.settings(self.urls()[0]))
-        else:
+        urls, file = self.urls(), self._listed_in()
+        if self.serve is not None:
             settings = self.settings("http://127.0.0.1/v1")
             model = ServedModel(self.serve, self.weights(self.serve), settings, self._read_adapter)
+        elif file is None and len(urls) == 1:
+            model = self._open(urls[0])
+        else:
+            listed = None if file is None else ReplicaList(file, self._open)
+            model = ReplicatedModel({url: self._open(url) for url in urls}, listed=listed)
         try:
             yield model
         finally:

@@ -228,6 +228,7 @@ class PluginAsk:
             model_request = make_request(dict(wanted.values))
             model_request.model = str(spec.identity["name"])
             model_request.seeds = (key.server_seed if random else None,)
+            model_request.about = self._record.id
             return model_request
 
         ask = KeyedAsk(self._plugin, self._stage, spec, key, random, shared, request)

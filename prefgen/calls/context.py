@@ -26,7 +26,7 @@ from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.errors import PluginError, RequestFailed, UnexpectedRequest, UnexpectedServer
 from prefgen.transport.batches import BATCHED_ENDPOINTS
-from prefgen.transport.request import ModelRequest, estimate_prompt_tokens
+from prefgen.transport.request import ModelHooks, ModelRequest, estimate_prompt_tokens, hosts_of
 from prefgen.transport.server_names import OWN_FINGERPRINT, published_host
 
 
@@ -284,13 +284,21 @@ class CallContext:
             self._check_weights(row, spec)
         if row.host == spec.model.host:
             return
-        expected = {spec.model.host, *self.rules.accept_served_by}
+        own = hosts_of(spec.model)
+        expected = {*own, *self.rules.accept_served_by}
         if {row.host, published_host(row.host)} & expected:  # a release's recipe does not name all
+            return
+        is_replicated = isinstance(spec.model, ModelHooks) and spec.model.replica_hosts
+        if is_replicated and row.run == self.run_id:  # this run asked it while it was a replica
+            self.stats.notify(
+                f"{spec.name}: earlier replies of this run are by {row.host}, which is no replica any more; "
+                "they stay"
+            )
             return
         error = UnexpectedServer(
             f"model {spec.name!r}: a journalled reply was served by {row.host!r} ({row.backend}), which is "
-            f"not {spec.model.host!r} of this recipe. If that is meant, add it: run: {{accept_served_by: "
-            f"[{row.host}]}}"
+            f"not {' or '.join(map(repr, sorted(own)))} of this recipe. If that is meant, add it: run: "
+            f"{{accept_served_by: [{row.host}]}}"
         )
         self.run.stop(error)
         raise error

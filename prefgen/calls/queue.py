@@ -6,11 +6,12 @@ A slot is free again when the HTTP reply arrives, before its commit.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from prefgen.calls.budget import Budget
 from prefgen.calls.doubts import settled
 from prefgen.calls.exchange import Answer, QueueSettings, TryHooks
+from prefgen.calls.follow import LoadFollower
 from prefgen.calls.probe import Probe
 from prefgen.calls.reservation import Reservation
 from prefgen.calls.retries import (
@@ -30,6 +31,7 @@ from prefgen.calls.usage import ModelStats
 from prefgen.errors import FatalEndpoint, RequestFailed
 from prefgen.transport.failures import LOGPROBS_REFUSED, failure_of_request
 from prefgen.transport.request import (
+    Asker,
     ConnectedModel,
     ModelHooks,
     ModelRequest,
@@ -100,6 +102,16 @@ class ModelQueue:
             budget=budget, reservation=self._reservation, health=self._health, stats=stats, run=run,
             clock=self._clock,
         )  # fmt: skip
+        self._follower = LoadFollower(model, self._slots, self._clock)
+        self._time_limit: float | None = settings.timeout
+        if isinstance(model, ModelHooks):
+            model.asked_by(Asker(settings.timeout, lambda text: notify(f"{name}: {text}")))
+            if model.keeps_time:
+                self._time_limit = None
+
+    async def close(self) -> None:
+        """Look at the servers no more."""
+        await self._follower.close()
 
     async def send(
         self, request: ModelRequest, order: int, prompt_tokens: int, hooks: TryHooks | None = None,
@@ -115,6 +127,7 @@ class ModelQueue:
         queued = QueuedRequest(request, order, prompt_tokens, tries=tries)
         while True:
             await self._slots.turn(queued)
+            self._follower.wake()
             try:
                 self._begin(queued, hooks)
                 tries.sent = self._clock.now()
@@ -128,6 +141,8 @@ class ModelQueue:
                     return answer
             finally:
                 self._slots.leave()
+                if isinstance(self._model, ModelHooks) and self._model.replica_hosts:
+                    self._stats.show("; ".join(self._model.replica_lines()))
             await self._wait_before_retry(seconds)
 
     def refused_all(self, least: int = 1) -> bool:
@@ -156,7 +171,7 @@ class ModelQueue:
         await self._be_loaded(request)
         started = self._clock.now()
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(self._time_limit):
                 responses = await self._model.send(request)
         except TimeoutError:
             message = (
@@ -200,7 +215,16 @@ class ModelQueue:
         self._reservation.learn(queued.request, queued.prompt_tokens, answer.responses)
         if answer.responses and answer.responses[0].pause > 0:
             self._pause(answer.responses[0].pause)
-        self._budget.release(queued.cost, queued.tokens, cost, prompt + output)
+        lost = self._count_lost(queued, answer.responses[0].before) if answer.responses else 0
+        spent, spent_tokens = cost + lost * queued.cost, prompt + output + lost * queued.tokens
+        self._budget.release(queued.cost, queued.tokens, spent, spent_tokens)
+
+    def _count_lost(self, queued: QueuedRequest, failures: Sequence[RequestFailed]) -> int:
+        """Note which of a try's failures may have been billed; returns how many."""
+        billed = [failure for failure in failures if failure.billed]
+        for failure in billed:
+            self._possibly_billed(queued.cost, queued.tokens, f"{self.name}: {failure.message}")
+        return len(billed)
 
     def _note_logprobs(self, answer: Answer) -> None:
         """A server that takes the question for log-probabilities and never gives any is not asked for them
@@ -219,8 +243,7 @@ class ModelQueue:
         """Count a failure; returns the seconds before another try. Raises RequestFailed where there is
         none.
         """
-        if error.billed:
-            self._possibly_billed(queued.cost, queued.tokens, f"{self.name}: {error.message}")
+        lost = self._count_lost(queued, [*error.before, error])
         tries = queued.tries
         self._count_failure(queued, error)
         step, found = next_step(
@@ -234,8 +257,7 @@ class ModelQueue:
                 step, found = settled(step, error, tries.features, finding)
             self._follow(step, queued, found)
         finally:
-            spent = (queued.cost, queued.tokens) if error.billed else (0, 0)
-            self._budget.release(queued.cost, queued.tokens, *spent)
+            self._budget.release(queued.cost, queued.tokens, lost * queued.cost, lost * queued.tokens)
         return step.seconds
 
     def _count_failure(self, queued: QueuedRequest, error: RequestFailed) -> None:

@@ -193,6 +193,7 @@ class RequestSender:
         row = self.row_for(draw.spec, draw.key, draw.record_id, draw.request.endpoint)
         row.reply, row.parsed, row.seconds = response.raw, response.reply, answer.seconds
         row.served_model, row.fingerprint, row.how = response.model, response.fingerprint, response.how
+        row.host = response.host or row.host
         row.prompt_tokens, row.completion_tokens = usage.prompt_tokens, usage.completion_tokens
         row.cost = draw.spec.price.cost(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
         return row

@@ -28,8 +28,10 @@ from prefgen.recipe.models import BuiltModel, goes_to_batches
 from prefgen.recipe.problems import Problems
 from prefgen.transport.request import ConnectedModel, ModelHooks, RunPlace
 
-MOST_AT_ONCE = 256
-"""Requests to one model at once, at most, where their number adapts."""
+START_AT_ONCE, MOST_AT_ONCE = 8, 256
+"""Requests to one model at once, at first and at most, where their number adapts and nothing is known."""
+MOST_GROWTH = 16
+"""How many times what its servers are made for a model is asked at once, at most."""
 
 
 def open_journals(pipeline: Pipeline, out: Path, journal: Path, closing: ExitStack) -> Journals:
@@ -97,7 +99,7 @@ async def connect(
         queues[name] = ModelQueue(
             name,
             connected,
-            queue_settings(pipeline, built),
+            queue_settings(pipeline, built, connected),
             budget=budget,
             stats=stats.model(name),
             run=run,
@@ -107,6 +109,7 @@ async def connect(
             ),
             load=residents.loader(name),
         )
+        connections.push_async_callback(queues[name].close)
     return CallContext(
         journals,
         models,
@@ -200,12 +203,21 @@ def budget_of(pipeline: Pipeline, journal: Journal, out: Path) -> Budget:
     return Budget(run.budget_usd, run.budget_tokens, spent=spent.cost, spent_tokens=spent.tokens)
 
 
-def queue_settings(pipeline: Pipeline, built: BuiltModel) -> QueueSettings:
-    """How a model is asked: what its endpoint says, else what the run says."""
+def queue_settings(
+    pipeline: Pipeline, built: BuiltModel, connected: ConnectedModel | None = None
+) -> QueueSettings:
+    """How a model is asked: what its endpoint says, else what the run says; at first, as much at once as its
+    servers are made for, where that is known.
+    """
+    slots = connected.slots_at_start if isinstance(connected, ModelHooks) else 0
     run, endpoint = pipeline.recipe.run, built.endpoint
     concurrency = pipeline.concurrency(built)
     return QueueSettings(
-        limit=ConcurrencyLimit(None if concurrency == "auto" else concurrency, most=MOST_AT_ONCE),
+        limit=ConcurrencyLimit(
+            None if concurrency == "auto" else concurrency,
+            start=slots or START_AT_ONCE,
+            most=max(MOST_AT_ONCE, MOST_GROWTH * slots),
+        ),
         requests=Rate(endpoint.requests_per_minute),
         tokens=Rate(endpoint.tokens_per_minute),
         price=pipeline.price(built) or FREE,

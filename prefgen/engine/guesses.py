@@ -26,9 +26,12 @@ async def with_guesses(pipeline: Pipeline, model: BuiltModel, mean_tokens: int |
     backend: Any = model.backend
     async with backend.connect() as connected:
         host, backend_name = connected.host, connected.backend
+        hosts = connected.replica_hosts if isinstance(connected, ModelHooks) else frozenset()
     simulated = find("backend", "simulated", pipeline.folder)()
     takes_n = bool(getattr(backend, "n", True))
-    stand_in = Guess(simulated=simulated, host=host, backend=backend_name, n=takes_n, mean_tokens=mean_tokens)
+    stand_in = Guess(
+        simulated=simulated, host=host, backend=backend_name, n=takes_n, mean_tokens=mean_tokens, hosts=hosts
+    )
     return replace(model, backend=stand_in, simulated=False)
 
 
@@ -43,11 +46,14 @@ class Guess(Plugin):
     backend: str
     n: bool
     mean_tokens: int | None
+    hosts: frozenset[str] = frozenset()
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["GuessingModel"]:
         async with self.simulated.connect() as simulated:
-            yield GuessingModel(simulated, self.host, self.backend, self.mean_tokens)
+            model = GuessingModel(simulated, self.host, self.backend, self.mean_tokens)
+            model.replica_hosts = self.hosts
+            yield model
 
 
 class GuessingModel(ModelHooks):

@@ -47,7 +47,7 @@ def published_recipe(text: str, manifest: Manifest) -> str:
     nothing to hide. `manifest` is the run's own.
     """
     recipe = yaml.safe_load(text)
-    run = _published_values(recipe.get("run") or {})
+    run = _published_values(_without_lists(recipe.get("run") or {}))
     if "accept_served_by" in run:
         run["accept_served_by"] = list(dict.fromkeys(map(published_host, run["accept_served_by"])))
     if _has_unsaid_server(recipe, manifest):
@@ -55,6 +55,19 @@ def published_recipe(text: str, manifest: Manifest) -> str:
         for name in _models_without_address(recipe):
             endpoints[name] = {**endpoints.get(name, {}), "base_url": UNDISCLOSED_ADDRESS}
     return text if run == (recipe.get("run") or {}) else recipe_text({**recipe, "run": run})
+
+
+def _without_lists(run: Mapping[str, Any]) -> dict[str, Any]:
+    """`run:` in which an address stands for a file of addresses, which is in no release."""
+    endpoints = {
+        name: {**endpoint, "url": UNDISCLOSED_ADDRESS} if _is_list(endpoint.get("url")) else endpoint
+        for name, endpoint in (run.get("endpoints") or {}).items()
+    }
+    return {**run, "endpoints": endpoints} if endpoints else dict(run)
+
+
+def _is_list(url: Any) -> bool:
+    return isinstance(url, str) and "://" not in url and "${" not in url
 
 
 def _published_values(value: Any) -> Any:

@@ -168,5 +168,5 @@ def failure_of_request(failure: RequestFailed, request: ModelRequest) -> Request
     """
     is_of_logprobs = request.logprobs and "logprob" in failure.message.casefold()
     if is_of_logprobs and failure.kind in ("refused", "rejected", "denied", "server"):
-        return RequestFailed("refused", failure.message, code=LOGPROBS_REFUSED)
+        return RequestFailed("refused", failure.message, code=LOGPROBS_REFUSED, before=failure.before)
     return failure

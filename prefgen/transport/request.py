@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from prefgen.errors import RequestFailed
 from prefgen.transport.batches import BatchService
 from prefgen.types import ImagePart, Message, Reply
 
@@ -34,6 +35,8 @@ class ModelRequest:
     inputs: Sequence[str] = ()
     brief: bool = False
     """Whether the texts that a schema asks for are to be short, where the server keeps to that."""
+    about: str = ""
+    """The id of the record that it is asked for: what is asked about one stays with one replica."""
 
     @property
     def samples(self) -> int:
@@ -72,6 +75,26 @@ class ModelResponse:
     """What the server was made to do: n in one request, a schema as text."""
     pause: float = 0.0
     """Seconds that the server asked us to wait before the next request (rate-limit headers)."""
+    host: str = ""
+    """Who answered, where that is one of several replicas; empty: the model's `host`."""
+    before: Sequence[RequestFailed] = ()
+    """What became of the request at other replicas within the same try."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks a model: how many seconds an answer may take, and whom to tell what a user should read."""
+
+    timeout: float
+    notify: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ServerLoad:
+    """How many sequences a server works on, and how many wait until it can."""
+
+    running: int
+    waiting: int
 
 
 class ConnectedModel(Protocol):
@@ -118,12 +141,37 @@ class ModelHooks:
     """How many GPUs it takes where it is loaded."""
     fingerprint: str = ""
     """What proves in each reply whose weights gave it; empty where nobody says beforehand."""
+    slots_at_start: int = 0
+    """Requests at once that its servers are made for, where that is known."""
+    tells_load: bool = False
+    """Whether its servers may tell what they are busy with (`server_load`)."""
+    keeps_time: bool = False
+    """Whether `send` itself ends what takes longer than its asker waits."""
+    replica_hosts: frozenset[str] = frozenset()
+    """The hosts of all servers that answer for it, where there are several."""
 
     def join_run(self, place: RunPlace) -> None:
         """Learn which run it works for."""
 
     def check_request(self, request: ModelRequest) -> None:
         """Raise RequestFailed where a request can never be answered: known before the model is loaded."""
+
+    def asked_by(self, asker: Asker) -> None:
+        """Who will ask it: told once, before anything is asked."""
+
+    async def served_models(self) -> Mapping[str, str] | None:
+        """{name: where its weights came from, empty where that is not said} of what its server serves; None
+        where it does not say. It costs nothing. Raises RequestFailed where no server answers.
+        """
+        return None
+
+    async def server_load(self) -> ServerLoad | None:
+        """What its servers are busy with; None where they do not say."""
+        return None
+
+    def replica_lines(self) -> Sequence[str]:
+        """The state of each of its replicas in a few words; empty where there is one server."""
+        return ()
 
     async def load(self) -> None:
         """Be ready to be asked: awaited before each request, and at once where it is loaded. Raises
@@ -150,6 +198,12 @@ class ModelHooks:
         does.
         """
         return None
+
+
+def hosts_of(model: ConnectedModel) -> frozenset[str]:
+    """The hosts whose journalled replies are a model's own."""
+    several = model.replica_hosts if isinstance(model, ModelHooks) else frozenset[str]()
+    return several | {model.host}
 
 
 class Backend(Protocol):

@@ -151,3 +151,29 @@ def test_spent_and_reserved_never_exceed_the_budget(requests):
 
 def test_money_for_people():
     assert [dollars(x) for x in (0, PICO // 200, 3 * PICO)] == ["$0", "$0.0050", "$3.00"]
+
+
+def test_a_followed_limit_grows_while_nothing_waits_and_ends_where_a_little_does():
+    """A server with 100 places: what is sent beyond them waits."""
+    limit = ConcurrencyLimit(start=8, most=1024)
+    for _ in range(40):
+        limit.followed(min(100, limit.slots), max(0, limit.slots - 100), limit.slots)
+        limit.answered(9.0, 10, limit.slots)
+
+    assert 100 < limit.slots <= 100 + 100 // 16 + 1
+
+
+def test_a_followed_limit_is_not_held_by_slow_tokens_and_does_not_grow_unused():
+    held, followed = ConcurrencyLimit(start=8), ConcurrencyLimit(start=8)
+    held.answered(1.0, 100, 8)
+    followed.answered(1.0, 100, 8)
+    followed.followed(8, 0, 8)
+    for _ in range(50):
+        held.answered(20.0, 100, held.slots)
+        followed.answered(20.0, 100, followed.slots)
+        followed.followed(followed.slots, 0, followed.slots)
+    grown = followed.slots
+    followed.followed(3, 0, 3)
+
+    assert held.slots < 16
+    assert grown == followed.slots == 256

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -25,6 +26,13 @@ class Server:
         self.headers: list[dict] = []
         self.seen: Counter[str] = Counter()
         self.url = ""
+        self.models: list[dict] | None = None
+        """What GET /v1/models lists; None: it has no such route."""
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        if self.models is None:
+            return web.Response(status=404)
+        return web.json_response({"data": self.models})
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
@@ -40,6 +48,24 @@ class Server:
         if isinstance(said, dict):
             return web.json_response(said)
         return web.json_response(answer(said, body))
+
+
+@asynccontextmanager
+async def serving(server: Server, port: int = 0) -> AsyncIterator[Server]:
+    """The server, listening on this machine as long as the block runs."""
+    app = web.Application(client_max_size=2**26)
+    for path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/score"):
+        app.router.add_post(path, server.handle)
+    app.router.add_post("/pooling", server.handle)
+    app.router.add_post("/classify", server.handle)
+    app.router.add_get("/v1/models", server.list_models)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    server.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
+    yield server
+    await runner.cleanup()
 
 
 def answer(text, body: dict, **choice) -> dict:

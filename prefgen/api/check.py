@@ -244,7 +244,7 @@ def _too_large(pipeline: "Pipeline") -> list[str]:
     """Models of which not even one can be loaded here: no fault of the recipe, which may run elsewhere."""
     from prefgen.api.waiting import wait_for
     from prefgen.engine.connect import turn_takers_of
-    from prefgen.engine.gpus import visible_gpus
+    from prefgen.serving.gpus import visible_gpus
 
     try:
         turn_takers = wait_for(lambda: turn_takers_of(pipeline))

@@ -10,7 +10,7 @@ from prefgen.serving.adapters import Adapter
 from prefgen.serving.model_folder import check_folder, has_chat_template
 from prefgen.serving.vllm_command import Serve, Weights, devices_of
 from prefgen.transport.openai_replies import load_body, reply_of
-from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse, RunPlace
+from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse, RunPlace, ServerLoad
 from prefgen.types import Reply
 
 
@@ -27,17 +27,24 @@ class ServedModel(ModelHooks):
         weights: Weights,
         settings: ServerSettings,
         read_adapter: Callable[[], Adapter | None],
+        replica: int = 0,
     ) -> None:
         self.fingerprint = weights.fingerprint
         self.devices = devices_of(serve)
+        self.slots_at_start = settings.slots
+        self.tells_load = settings.tells_load
         self._serve, self._weights, self._settings = serve, weights, settings
-        self._read_adapter = read_adapter
+        self._read_adapter, self._replica = read_adapter, replica
         self._adapter: Adapter | None = None
         self._engine: ServedEngine | None = None
 
     def join_run(self, place: RunPlace) -> None:
-        """Models of the same weights that are served alike share one server: an adapter and its base."""
-        key = f"{self._serve.model_dump_json()} {self._weights}"
+        """Models of the same weights that are served alike share one server: an adapter and its base. Each
+        replica has its own, from 1 on.
+        """
+        if self._replica:
+            place = replace(place, name=f"{place.name}-{self._replica}")
+        key = f"{self._serve.model_dump_json()} {self._weights} {self._replica}"
         engine = place.servers.setdefault(
             key, ServedEngine(self._serve, self._weights, self._settings, place)
         )
@@ -84,8 +91,14 @@ class ServedModel(ModelHooks):
 
     async def send(self, request: ModelRequest) -> Sequence[ModelResponse]:
         if self._adapter is not None:
+            await self.load()  # a server that was started again has it no more
             request = replace(request, model=self._adapter.served_name)
         return await self._kept().send(request)
+
+    async def server_load(self) -> ServerLoad | None:
+        """What its server is busy with; None while it is not up."""
+        client = self._engine.client if self._engine is not None else None
+        return await client.server_load() if client is not None else None
 
     async def close(self) -> None:
         await self.unload()

@@ -14,12 +14,14 @@ from dataclasses import replace
 from prefgen.backends._openai_model import OpenAIModel, ServerSettings
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.serving.adapters import Adapter
+from prefgen.serving.gpus import GPUPool, gpu_ids
 from prefgen.serving.server_process import ServerProcess
 from prefgen.serving.strays import end_stray, note_server
 from prefgen.serving.vllm_command import (
     FINGERPRINT_SINCE,
     Serve,
     Weights,
+    devices_of,
     environment,
     serve_command,
     vllm_version,
@@ -46,7 +48,8 @@ class ServedEngine:
         self.weights = weights
         self._serve, self._settings, self._place = serve, settings, place
         self._server: VLLMServer | None = None
-        self._client: OpenAIModel | None = None
+        self.client: OpenAIModel | None = None
+        self._gpus: list[str] = []
         self._loaded_adapters: set[str] = set()
         self._starting = asyncio.Lock()
         self._alone = asyncio.Lock()
@@ -85,16 +88,24 @@ class ServedEngine:
             self._place.show("")
 
     async def _leave_server(self) -> None:
-        server, client = self._server, self._client
-        self._server = self._client = None
+        server, client = self._server, self.client
+        self._server = self.client = None
         self._loaded_adapters.clear()
         if client is not None:
             await client.close()
         if server is not None:
             await server.stop()
+        self._pool().give_back(self._gpus)
+        self._gpus = []
+
+    def _pool(self) -> GPUPool:
+        pool = self._place.servers.get("GPUs")
+        return pool if pool is not None else self._place.servers.setdefault("GPUs", GPUPool(gpu_ids()))
 
     async def _start(self) -> None:
         program = self._serve.program()
+        self._gpus = self._pool().take(devices_of(self._serve))
+        own_gpus = {"CUDA_VISIBLE_DEVICES": ",".join(self._gpus)} if self._gpus else {}
         version = await asyncio.to_thread(vllm_version, program)
         has_fingerprint = version is None or version >= FINGERPRINT_SINCE
         servers = self._place.folder / "servers"
@@ -108,7 +119,9 @@ class ServedEngine:
                 program, self._serve, self.weights, port,
                 has_fingerprint=has_fingerprint, ranks=[adapter.rank for adapter in self.adapters],
             )  # fmt: skip
-            variables = {**environment(self._serve, adapters=bool(self.adapters)), "VLLM_API_KEY": key}
+            variables = {
+                **own_gpus, **environment(self._serve, adapters=bool(self.adapters)), "VLLM_API_KEY": key
+            }  # fmt: skip
             process = await ServerProcess.start(command, variables, log)
             note_server(note, process.session)
             server = VLLMServer(process, port, key, self._serve, self._place)
@@ -120,7 +133,7 @@ class ServedEngine:
                     continue
                 raise
             self._server = server
-            self._client = OpenAIModel(
+            self.client = OpenAIModel(
                 replace(self._settings, address=server.address, headers={"Authorization": f"Bearer {key}"})
             )
             server.watch(lambda: bool(self._in_flight))
@@ -145,7 +158,7 @@ class ServedEngine:
     async def send(self, request: ModelRequest) -> Sequence[ModelResponse]:
         async with self._turn() as is_alone:
             await self.load()
-            server, client = self._server, self._client
+            server, client = self._server, self.client
             if server is None or client is None:
                 raise RequestFailed("restarted", "vLLM is being stopped")
             self._in_flight[id(request)] = request

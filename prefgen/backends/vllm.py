@@ -48,6 +48,9 @@ class VLLM(Plugin):
             "`vllm serve`."
         ),
     )
+    replicas: int = Field(
+        default=1, ge=1, description="Servers that the run starts of one model, each on GPUs of its own."
+    )
     api_key_env: str = Field(
         default="VLLM_API_KEY", description="NAME of the environment variable that holds the servers' key."
     )
@@ -177,7 +180,14 @@ class VLLM(Plugin):
         urls, file = self.urls(), self._listed_in()
         if self.serve is not None:
             settings = self.settings("http://127.0.0.1/v1")
-            model = ServedModel(self.serve, self.weights(self.serve), settings, self._read_adapter)
+            weights = self.weights(self.serve)
+
+            def served(replica: int) -> ServedModel:
+                return ServedModel(self.serve or Serve(), weights, settings, self._read_adapter, replica)
+
+            numbers = range(1, self.replicas + 1)
+            several = {f"replica {number}": served(number) for number in numbers}
+            model = ReplicatedModel(several) if self.replicas > 1 else served(0)
         elif file is None and len(urls) == 1:
             model = self._open(urls[0])
         else:

@@ -20,12 +20,12 @@ from prefgen.calls.queue import ModelQueue
 from prefgen.calls.residents import Residents, Room, turns_of
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
-from prefgen.engine.gpus import visible_gpus
 from prefgen.engine.run_folder import SIMULATED_JOURNAL, append_log, run_id_of
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel, goes_to_batches
 from prefgen.recipe.problems import Problems
+from prefgen.serving.gpus import visible_gpus
 from prefgen.transport.request import ConnectedModel, ModelHooks, RunPlace
 
 START_AT_ONCE, MOST_AT_ONCE = 8, 256

@@ -229,7 +229,7 @@ def test_a_folder_is_known_by_what_is_in_it(tmp_path):
     [
         ({}, "say where the model is served"),
         ({"url": "http://localhost:1/v1", "serve": {}}, "by `url` or by `serve`, not by both"),
-        ({"url": "localhost:8000"}, "url must start with http"),
+        ({"url": "ftp://localhost:8000"}, "url must start with http"),
     ],
 )
 def test_a_model_is_served_in_one_way(tmp_path, endpoint, said):
@@ -238,3 +238,28 @@ def test_a_model_is_served_in_one_way(tmp_path, endpoint, said):
 
     with pytest.raises(RecipeError, match=said):
         build(recipe_from_data(recipe, tmp_path))
+
+
+async def test_replicas_are_servers_of_their_own(tmp_path):
+    starts = tmp_path / "starts"
+    recipe = served([f"Question {i}?" for i in range(30)], starts=str(starts))
+    recipe["run"]["endpoints"]["own"]["replicas"] = 2
+
+    outcome = await run(recipe, tmp_path / "run")
+
+    assert outcome.complete, outcome.stopped
+    assert outcome.manifest.yields.responses == 60
+    assert len(starts.read_text().split()) == 2
+    assert {path.stem for path in (tmp_path / "run" / "servers").glob("*.log")} == {"own-1", "own-2"}
+
+
+async def test_a_replica_that_dies_is_started_again_beside_the_other(tmp_path):
+    deaths, starts = tmp_path / "deaths", tmp_path / "starts"
+    deaths.write_text("1")
+    recipe = served([f"Question {i}?" for i in range(30)], starts=str(starts), deaths=str(deaths))
+    recipe["run"]["endpoints"]["own"]["replicas"] = 2
+
+    outcome = await run(recipe, tmp_path / "run")
+
+    assert outcome.complete, outcome.stopped
+    assert outcome.manifest.yields.responses == 60

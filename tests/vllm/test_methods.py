@@ -87,7 +87,7 @@ async def test_embeddings_answers_and_rewards_take_turns(tmp_path, models):
             {"curate": [{"use": "dedupe", "method": "semantic", "model": "near", "threshold": 0.8}]},
             {"sample": {"use": "each", "model": "own", "n": 2}},
             {"judge": {"reward": {"use": "reward_model", "model": "rewards"}}},
-            {"pair": {"use": "best_vs_worst", "score": "reward"}},
+            {"pair": {"use": "best_vs_worst", "score": "reward", "truncated": "keep"}},
         ],
         "run": {"endpoints": {"default": endpoint}, "resident": 1, "timeout": 120},
     }

@@ -1,10 +1,10 @@
-"""How many GPUs a run may use. (prefgen/engine/gpus.py)"""
+"""How many GPUs a run may use. (prefgen/serving/gpus.py)"""
 
 import os
 
 import pytest
 
-from prefgen.engine.gpus import visible_gpus
+from prefgen.serving.gpus import GPUPool, visible_gpus
 
 LISTED = (
     "GPU 0: NVIDIA X (UUID: GPU-1)\\nGPU 1: NVIDIA X (UUID: GPU-2)\\n  MIG 1g.5gb Device 0: (UUID: MIG-3)"
@@ -42,3 +42,13 @@ def test_else_nvidia_smi_lists_them(monkeypatch, tmp_path, script, count):
         os.chmod(command, 0o755)
 
     assert visible_gpus() == count
+
+
+def test_each_server_gets_gpus_of_its_own():
+    pool = GPUPool(["0", "1", "2"])
+
+    first, second, third = pool.take(2), pool.take(2), pool.take(1)
+    pool.give_back(first)
+
+    assert (first, second, third) == (["0", "1"], [], ["2"])
+    assert pool.take(2) == ["0", "1"]

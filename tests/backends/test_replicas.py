@@ -15,7 +15,7 @@ from prefgen.errors import EndpointDown, FatalEndpoint, RecipeError, RequestFail
 from prefgen.transport.request import Asker, ModelRequest
 from prefgen.types import user
 from tests.support.places_server import a_server
-from tests.support.recipes import a_recipe, run, shard_bytes, unused_port
+from tests.support.recipes import a_recipe, run, unused_port
 from tests.support.server import Server, by_content, serving
 
 
@@ -271,7 +271,6 @@ async def test_a_run_survives_the_death_of_a_replica_and_takes_it_back(tmp_path)
     assert sum(each.requests for each in stats) == 500 + 500, "one request of two draws, one judgment"
     assert came_back > 0
     assert [notice for notice in progress.stats.notices if "answers again" in notice]
-    assert shard_bytes(tmp_path / "out")["pairs/pairs-00000.parquet"]
     assert outcome.manifest.row_digest == alone.manifest.row_digest
 
 

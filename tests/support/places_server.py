@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 from aiohttp import web
 
+from tests.support.paths import ROOT
 from tests.support.recipes import unused_port
 from tests.support.server import as_simulated
 
@@ -92,7 +93,7 @@ def a_server(*options: str, port: int | None = None) -> Iterator[tuple[subproces
     """(its process, its address without /v1), as long as the block runs."""
     port = port or unused_port()
     command = [sys.executable, "-m", "tests.support.places_server", "--port", str(port), *options]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, cwd=ROOT)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(200):

@@ -33,7 +33,7 @@ SWEEP = 5.0
 cleans up.
 """
 POLL = 0.1
-LOOK_FOR_SHARED = 5.0
+LOOK_FOR_SHARED = 1.0
 """Seconds between two looks at what memory is shared: whoever is killed with all others tells no more."""
 
 

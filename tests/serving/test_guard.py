@@ -75,7 +75,7 @@ async def test_workers_that_do_not_hear_are_ended_too(tmp_path, number):
 
 async def test_shared_memory_goes_where_all_are_killed_at_once(tmp_path):
     process, _, memory = await started(tmp_path)
-    await asyncio.sleep(0.3)  # the guard has looked once
+    await asyncio.sleep(1.5)  # the guard has looked
 
     for pid in processes_of_session(process.session):
         if pid != process.session:

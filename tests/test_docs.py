@@ -48,6 +48,7 @@ ELSEWHERE = {
     "vllm run-batch": "tests/vllm has it",
     "prefgen journal import replies.jsonl": "tests/vllm has it",
     "vllm serve": "needs a GPU: a server of the tests answers in its place",
+    "prefgen doctor": "needs a real server: tests/vllm/test_doctor_vllm.py looks at one",
     "export VLLM_URL=http://localhost:8000/v1": "the server of the tests stands there",
 }
 TORCH = ("prefgen train", "prefgen eval tasks")

@@ -22,6 +22,7 @@ from prefgen.transport.openai_protocol import request_body, route
 from prefgen.transport.openai_replies import load_body, read_responses, reply_of
 from prefgen.transport.rate_headers import parse_seconds, reset_seconds
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse, ServerLoad
+from prefgen.transport.server_access import ServerAccess
 from prefgen.transport.server_facts import models_served, vllm_load
 from prefgen.transport.server_names import UNDISCLOSED, host_of
 from prefgen.types import Reply
@@ -159,6 +160,9 @@ class OpenAIModel(ModelHooks):
                 f"the server at {self._address} refuses the key of {self._settings.api_key_env} "
                 f"(status {status})"
             )
+
+    def server_access(self) -> ServerAccess:
+        return ServerAccess(self._address, self._open_session, self._plain, self._settings.api_key_env)
 
     def _request_headers(self) -> dict[str, str]:
         key = {"Authorization": f"Bearer {self._key}"} if self._key else {}

@@ -15,6 +15,7 @@ from prefgen.backends._replica import LONGEST_PROBE, Replica, ReplicaModel, bala
 from prefgen.backends._replica_list import ReplicaList
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.transport.request import Asker, ModelHooks, ModelRequest, ModelResponse, RunPlace, ServerLoad
+from prefgen.transport.server_access import ServerAccess
 from prefgen.types import Reply
 
 OF_THE_REPLICA = ("connection", "timeout", "broken", "server", "busy", "rate", "restarted")
@@ -79,6 +80,11 @@ class ReplicatedModel(ModelHooks):
                 raise fault
         if faults:
             raise RecipeError("; ".join(map(str, faults)))
+
+    def server_access(self) -> ServerAccess | None:
+        """The first one's: all of them serve the same."""
+        first = self._replicas[0].model
+        return first.server_access() if isinstance(first, ModelHooks) else None
 
     def body(self, request: ModelRequest) -> dict[str, Any] | None:
         return self._replicas[0].model.body(request)

@@ -19,6 +19,8 @@ class QueueSettings:
     timeout: float = 600.0
     server_down_after: float = 60.0
     supports_n: bool = True
+    alternatives: int | None = None
+    """Log-probabilities of a token that the server gives at most; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ class ModelQueue:
         self.refusals = Refusals()
         self._is_limited = False
         """Whether the user was told that the server limits us."""
-        self._refused_alternatives: int | None = None
+        most = settings.alternatives
+        self._refused_alternatives: int | None = None if most is None else most + 1
         """The fewest alternatives a token for which the server has refused log-probabilities, or left them
         out.
         """
@@ -152,10 +153,7 @@ class ModelQueue:
     def _refuse_as_before(self, request: ModelRequest) -> None:
         """Log-probabilities that the server has refused, or left out, are not asked for again in this run."""
         if self._refused_alternatives is not None and request.logprobs >= self._refused_alternatives:
-            message = (
-                f"log-probabilities ({request.logprobs} alternatives) were refused or left out before in "
-                "this run"
-            )
+            message = f"log-probabilities ({request.logprobs} alternatives) were refused or left out before"
             raise RequestFailed("refused", message, code=LOGPROBS_REFUSED)
 
     def _begin(self, queued: QueuedRequest, hooks: TryHooks) -> None:

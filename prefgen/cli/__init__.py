@@ -15,6 +15,7 @@ from prefgen.cli import (
     calibrate,
     check,
     diff,
+    doctor,
     eval,
     export,
     gc,
@@ -64,6 +65,7 @@ app.command("run")(run.command)
 app.command("preview")(preview.command)
 app.command("plan")(plan.command)
 app.command("check")(check.command)
+app.command("doctor")(doctor.command)
 app.command("calibrate")(calibrate.command)
 app.command("publish")(publish.command)
 app.command("diff")(diff.command)

@@ -21,6 +21,7 @@ from prefgen.calls.residents import Residents, Room, turns_of
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.engine.run_folder import SIMULATED_JOURNAL, append_log, run_id_of
+from prefgen.engine.server_answers import AskedAs, all_asked_as_found
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel, goes_to_batches
@@ -78,8 +79,11 @@ async def connect(
     models: dict[str, ModelSpec] = {}
     queues: dict[str, ModelQueue] = {}
     connected_models: dict[str, ConnectedModel] = {}
-    for name, built in pipeline.models.items():
-        backend: Any = built.backend  # that it has `connect` was checked when it was built
+    asked_as: dict[str, AskedAs] = {name: AskedAs(built) for name, built in pipeline.models.items()}
+    if rules.live:
+        asked_as = await all_asked_as_found(pipeline.models, journals.project.path, stats.notify)
+    for name in pipeline.models:
+        backend: Any = asked_as[name].built.backend  # that it has `connect` was checked when it was built
         connected_models[name] = await connections.enter_async_context(backend.connect())
         check_access(connected_models[name], live=rules.live)
         join_run(connected_models[name], RunPlace(out, name, stats.notify, stats.model(name).show, servers))
@@ -87,7 +91,8 @@ async def connect(
     room = room_for(pipeline.recipe.run.resident, turn_takers)
     residents = Residents(room, turn_takers, run=run, stats=stats, log=partial(append_log, out))
     connections.push_async_callback(residents.close)
-    for name, built in pipeline.models.items():
+    for name, model in asked_as.items():
+        built = model.built
         connected = connected_models[name]
         price = pipeline.price(built) or FREE
         batched = goes_to_batches(built) and _has_batches(connected)
@@ -99,7 +104,7 @@ async def connect(
         queues[name] = ModelQueue(
             name,
             connected,
-            queue_settings(pipeline, built, connected),
+            queue_settings(pipeline, built, connected, model.alternatives),
             budget=budget,
             stats=stats.model(name),
             run=run,
@@ -204,10 +209,13 @@ def budget_of(pipeline: Pipeline, journal: Journal, out: Path) -> Budget:
 
 
 def queue_settings(
-    pipeline: Pipeline, built: BuiltModel, connected: ConnectedModel | None = None
+    pipeline: Pipeline,
+    built: BuiltModel,
+    connected: ConnectedModel | None = None,
+    alternatives: int | None = None,
 ) -> QueueSettings:
     """How a model is asked: what its endpoint says, else what the run says; at first, as much at once as its
-    servers are made for, where that is known.
+    servers are made for, where that is known. `alternatives` are those that its server gives at most.
     """
     slots = connected.slots_at_start if isinstance(connected, ModelHooks) else 0
     run, endpoint = pipeline.recipe.run, built.endpoint
@@ -224,6 +232,7 @@ def queue_settings(
         timeout=endpoint.timeout or run.timeout,
         server_down_after=run.server_down_after,
         supports_n=bool(getattr(built.backend, "n", True)),
+        alternatives=alternatives,
     )
 
 

@@ -201,6 +201,14 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
             known.close()
 
 
+async def watch_asks(pipeline: Pipeline, options: RunOptions, watch: PlanWatch, *, sample: int) -> None:
+    """Have `watch` see what is asked about `sample` of the prompts, where stand-ins answer. Raises as
+    `make_plan`.
+    """
+    usage: dict[str, MeanUsage] = dict.fromkeys(pipeline.models, (None, 0.0))
+    await _replay(pipeline, options, replace(options, limit=sample), None, usage, watch)
+
+
 async def _replay(
     pipeline: Pipeline,
     options: RunOptions,

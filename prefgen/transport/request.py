@@ -5,13 +5,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from prefgen.errors import RequestFailed
 from prefgen.transport.batches import BatchService
 from prefgen.types import ImagePart, Message, Reply
+
+if TYPE_CHECKING:
+    from prefgen.transport.server_access import ServerAccess
 
 
 @dataclass(slots=True)
@@ -191,6 +194,10 @@ class ModelHooks:
 
     def batches(self) -> BatchService | None:
         """Its provider's batches; None where it can have none."""
+        return None
+
+    def server_access(self) -> "ServerAccess | None":
+        """How its server is asked directly; None where there is none that is up without a run."""
         return None
 
     def body(self, request: ModelRequest) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from tests.support.paths import ROOT
 FINAL_KINDS = ("refused", "empty")
 """Of a request that failed: what may be a prompt's end. Others are tried again, or stop the run."""
 CODE_WORDS = {
+    "other_model": "the server serves another model than it did, or than its replicas do",
     "engine_died": "the engine of a server that the run keeps dies of this request, alone",
     "request_too_large": "the request is larger than the server takes",
 }

@@ -12,7 +12,7 @@ from prefgen.cli.screen import RULE_WIDTH, can_redraw, console_on, screen_width
 from prefgen.cli.table import fitted_table
 from prefgen.engine.progress import Progress, format_duration
 from prefgen.text.plain_table import Column
-from prefgen.text.plain_text import clean
+from prefgen.text.plain_text import clean, one_line
 
 if TYPE_CHECKING:
     from prefgen.calls.usage import ModelStats
@@ -110,6 +110,7 @@ def status_line(p: Progress) -> str:
     models = "  ".join(
         f"{name}: {t.requests:,} asked, {t.replayed:,} replayed, {t.in_flight}/{t.limit} in flight"
         + (f", {turn}" if (turn := turn_text(t)) else "")
+        + (f", {one_line(t.state)}" if t.state else "")
         for name, t in p.stats.models.items()
     )
     remaining = p.seconds_left()
@@ -163,7 +164,16 @@ def status_panel(p: Progress, width: int) -> Any:
     money = [Text(p.money(), style="bold")] if p.money() else []
     tables = [_stage_table(p, width - FRAME), _model_table(p, width - FRAME)]
     body = [part for table in tables if table is not None for part in (Text(""), table)]
-    return _framed(p.name, [Text(summary), _bar(p.finished, p.total, width), *money, *body], width)
+    servers = [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in server_lines(p)]
+    return _framed(p.name, [Text(summary), _bar(p.finished, p.total, width), *money, *body, *servers], width)
+
+
+def server_lines(p: Progress) -> list[str]:
+    """How the servers are that a run keeps, where that is worth a line: the last that one wrote while it
+    starts, or its replicas.
+    """
+    states = [(name, one_line(stats.state)) for name, stats in p.stats.models.items()]
+    return [f"{name}: {state}" for name, state in states if state]
 
 
 def _framed(title: str, parts: list[Any], width: int) -> Any:

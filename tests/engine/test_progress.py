@@ -88,3 +88,15 @@ def shown(progress, *models):
     console = Console(width=100, file=io.StringIO())
     console.print(status_panel(progress, 100))
     return console.file.getvalue()
+
+
+def test_the_last_line_of_a_server_that_starts_is_shown_plainly():
+    progress = Progress()
+    progress.stats.model("own").show("starting, 12 s: \x1b[2JLoading [bold]weights[/bold] 40%" + "x" * 200)
+
+    console = Console(width=80, file=io.StringIO())
+    console.print(status_panel(progress, 80))
+
+    for shown in (console.file.getvalue(), status_line(progress)):
+        assert "starting, 12 s: �[2JLoading [bold]weights[/bold] 40%" in shown
+    assert all(len(line) <= 80 for line in console.file.getvalue().splitlines())

@@ -10,7 +10,16 @@ import yaml
 
 from prefgen.dataset.manifest import Manifest
 from prefgen.recipe.load import recipe_text
-from prefgen.transport.server_names import UNDISCLOSED, UNDISCLOSED_ADDRESS, host_of, published_host
+from prefgen.transport.server_names import (
+    OWN_FINGERPRINT,
+    UNDISCLOSED,
+    UNDISCLOSED_ADDRESS,
+    host_of,
+    published_host,
+)
+
+PLACES = ("python", "command", "env")
+"""What `serve` says of this machine alone."""
 
 
 def published_manifest(manifest: Manifest) -> Manifest:
@@ -47,9 +56,16 @@ def published_recipe(text: str, manifest: Manifest) -> str:
     nothing to hide. `manifest` is the run's own.
     """
     recipe = yaml.safe_load(text)
-    run = _published_values(_without_lists(recipe.get("run") or {}))
+    run = _published_values(_without_places(_without_lists(recipe.get("run") or {})))
+    own_weights = [s.fingerprint for s in manifest.served_by if s.fingerprint.startswith(OWN_FINGERPRINT)]
+    if own_weights:  # whoever makes the dataset again has the weights elsewhere, or not at all
+        run["accept_served_by"] = list(dict.fromkeys([*(run.get("accept_served_by") or ()), *own_weights]))
     if "accept_served_by" in run:
-        run["accept_served_by"] = list(dict.fromkeys(map(published_host, run["accept_served_by"])))
+        accepted = [
+            name if name.startswith(OWN_FINGERPRINT) else published_host(name)
+            for name in run["accept_served_by"]
+        ]
+        run["accept_served_by"] = list(dict.fromkeys(accepted))
     if _has_unsaid_server(recipe, manifest):
         endpoints = run.setdefault("endpoints", {})
         for name in _models_without_address(recipe):
@@ -64,6 +80,23 @@ def _without_lists(run: Mapping[str, Any]) -> dict[str, Any]:
         for name, endpoint in (run.get("endpoints") or {}).items()
     }
     return {**run, "endpoints": endpoints} if endpoints else dict(run)
+
+
+def _without_places(run: Mapping[str, Any]) -> dict[str, Any]:
+    """`run:` without what says where on this machine something is that serves a model."""
+    endpoints = {
+        name: {**endpoint, "serve": _published_serve(endpoint["serve"])} if "serve" in endpoint else endpoint
+        for name, endpoint in (run.get("endpoints") or {}).items()
+    }
+    return {**run, "endpoints": endpoints} if endpoints else dict(run)
+
+
+def _published_serve(serve: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in (serve or {}).items()
+        if name not in PLACES and not (isinstance(value, str) and value.startswith(("/", ".", "~")))
+    }
 
 
 def _is_list(url: Any) -> bool:

@@ -164,3 +164,31 @@ def test_further_hosts_whose_replies_are_taken_are_replaced_too():
     found = yaml.safe_load(published_recipe(recipe_text(recipe), served("gpu7:8000", "gpu8")))
 
     assert found["run"]["accept_served_by"] == [UNDISCLOSED, "local"]
+
+
+def test_what_a_run_served_itself_is_published_without_its_places():
+    """A rebuild has the weights elsewhere: their fingerprints are accepted."""
+    serve = {
+        "python": "/home/me/vllm/bin/python",
+        "env": {"TOKEN": "secret"},
+        "model": "/data/weights",
+        "chat_template": "./mine.jinja",
+        "dtype": "bfloat16",
+        "max_num_seqs": 64,
+    }
+    recipe = {
+        "models": {"own": {"use": "vllm", "name": "org/small"}},
+        "run": {"endpoints": {"own": {"serve": serve}}},
+    }
+    served_by = ServedBy(
+        backend="vllm", host="local", model="org/small", fingerprint="prefgen-0123", replies=1, first="",
+        last="",
+    )  # fmt: skip
+    manifest = Manifest(name="x", served_by=(served_by,))
+
+    published = yaml.safe_load(published_recipe(recipe_text(recipe), manifest))
+
+    assert published["run"] == {
+        "endpoints": {"own": {"serve": {"dtype": "bfloat16", "max_num_seqs": 64}}},
+        "accept_served_by": ["prefgen-0123"],
+    }

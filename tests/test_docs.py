@@ -36,6 +36,7 @@ ELSEWHERE = {
     "make bench-prompts": "measured by hand, as above",
     "make bench-plan": "measured by hand, as above",
     "make bench-datasets": "measured by hand, beside a tree of the version before",
+    "make bench-replicas": "measured by hand, as above",
     "make bench-vllm": "measured by hand, as above",
     "make bench-winrate": "needs a clone of AlpacaEval",
     "pip install prefgen[distilabel]": "the extra is installed by make integration",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from prefgen.backends._openai_model import OpenAIModel, ServerSettings, checked_address
+from prefgen.backends._openai_model import NO_ROUTE, OpenAIModel, ServerSettings, checked_address
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
 
@@ -65,6 +65,9 @@ class OpenAI(Plugin):
     def identity_details(self) -> dict[str, Any]:
         """What keys hold: the route of a reward model decides what its rewards are."""
         return {"fields": {"score_route": self.score_route}} if self.score_route else {}
+
+    def why_no_rewards(self) -> str:
+        return "" if self.score_route or self.earlier_score_route else NO_ROUTE
 
     def validate(self) -> None:
         """What the recipe names is an address; what the environment names is looked at when it is needed."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from prefgen.backends._openai_model import OpenAIModel, ScoreRoute, ServerSettings, checked_address
+from prefgen.backends._openai_model import NO_ROUTE, OpenAIModel, ScoreRoute, ServerSettings, checked_address
 from prefgen.backends._replica_list import ReplicaList, listed_addresses
 from prefgen.backends._replicas import ReplicatedModel
 from prefgen.backends._served import ServedModel
@@ -88,6 +88,9 @@ class VLLM(Plugin):
             if adapter_folder is not None:
                 details["adapter_digest"] = folder_digest(adapter_folder)
         return details | ({"fields": fields} if fields else {})
+
+    def why_no_rewards(self) -> str:
+        return "" if self.score_route else NO_ROUTE
 
     def validate(self) -> None:
         if self.serve is not None and self.urls():

@@ -56,6 +56,9 @@ class RewardModel(Plugin):
         check_scale(self.scale)
         return self
 
+    def models_scoring(self) -> tuple[str, ...]:
+        return (self.model,)
+
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:

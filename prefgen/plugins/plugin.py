@@ -99,6 +99,14 @@ class Plugin(BaseModel):
                 names.extend(value)
         return tuple(names)
 
+    def models_scoring(self) -> tuple[str, ...]:
+        """Those of them that it asks for rewards."""
+        return ()
+
+    def why_no_rewards(self) -> str:
+        """Why a backend's model cannot be asked for rewards; empty where it may be, as far as is known."""
+        return ""
+
     def required_judges(self) -> tuple[str, ...]:
         """Judges of earlier stages (or judge.aspect) that the plug-in reads."""
         return ()

@@ -31,7 +31,7 @@ def recipe_warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel
             warnings += _ignored_sampling(judge, name, models[name])
     samplers = [plugin for stage in stages if stage.kind == "sample" for plugin in stage.plugins]
     warnings += [line for sampler in samplers for line in _equal_answers(sampler, models)]
-    return warnings + _too_few_answers(stages)
+    return [*warnings, *_without_rewards(stages, models), *_too_few_answers(stages)]
 
 
 def without_pairs(stages: Sequence[StageSpec], wanted: Mapping[str, object]) -> list[str]:
@@ -46,6 +46,18 @@ def without_pairs(stages: Sequence[StageSpec], wanted: Mapping[str, object]) -> 
         for name, section in wanted.items()
         if section is not None and not has_pairs
     ]
+
+
+def _without_rewards(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel]) -> list[str]:
+    """Where a model is asked for rewards that cannot give any: a run would stop at the first."""
+    asked = {
+        (plugin.name, name): models[name].backend.why_no_rewards()
+        for stage in stages
+        for plugin in stage.plugins
+        for name in plugin.plugin.models_scoring()
+        if name in models
+    }
+    return [f"{asker!r} asks {name} for rewards: {why}" for (asker, name), why in asked.items() if why]
 
 
 def _too_few_answers(stages: Sequence[StageSpec]) -> list[str]:

@@ -37,6 +37,9 @@ class BestOf(Plugin):
     def models_used(self) -> tuple[str, ...]:
         return (self.model, self.scorer)
 
+    def models_scoring(self) -> tuple[str, ...]:
+        return (self.scorer,)
+
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         results = await gather_settled(
             one_response(ask, self.model, prompt, i, self.reasoning) for i in range(self.n)

@@ -88,3 +88,15 @@ def test_a_revision_is_the_other_answer_of_a_pair(tmp_path):
     recipe["stages"].insert(2, {"revise": {"use": "improve", "model": "writer"}})
 
     assert not any("no pair will" in line for line in build(recipe_from_data(recipe, tmp_path)).warnings)
+
+
+def test_a_reward_model_without_a_route_is_named_before_a_run():
+    recipe = a_recipe(url="http://localhost:1/v1")
+    recipe["stages"][2] = {"judge": {"quality": {"use": "reward_model", "model": "grader"}}}
+
+    warned = [line for line in build(recipe_from_data(recipe, Path.cwd())).warnings if "score_route" in line]
+    recipe["models"]["grader"]["score_route"] = "classify"
+
+    assert len(warned) == 1
+    assert warned[0].startswith("'quality' asks grader for rewards")
+    assert not [w for w in build(recipe_from_data(recipe, Path.cwd())).warnings if "score_route" in w]

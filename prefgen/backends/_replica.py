@@ -3,12 +3,16 @@
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from prefgen.errors import RequestFailed
 from prefgen.transport.request import ConnectedModel, ModelRequest, RunPlace, ServerLoad
+
+SLACK = 16
+"""A record's own replica may be busier than the least busy one by one for so many requests."""
+LEAST_SLACK = 1
 
 SHORT_PAUSE = 0.5
 """Seconds for which a replica that limits us is left alone, where it does not say for how long."""
@@ -132,3 +136,30 @@ def balance(replicas: list[Replica]) -> None:
             replica.share = max(LEAST_SHARE, replica.share * 0.9)
         elif not some_wait or replica.waiting == 0:
             replica.share = min(1.0, replica.share * 1.05)
+
+
+def chosen(free: Sequence[Replica], about: str) -> Replica:
+    """The replica that is asked about a record, of those that have room: its own as long as that is hardly
+    busier than the least busy one.
+    """
+    least = min(free, key=lambda replica: (replica.busy(), replica.rank(about)))
+    own = max(free, key=lambda replica: replica.rank(about)) if about else least
+    slack = max(LEAST_SLACK, least.busy() / SLACK)
+    return own if own.busy() <= least.busy() + slack else least
+
+
+def difference(name: str, here: Mapping[str, str], other: str, there: Mapping[str, str], model: str) -> str:
+    """In words, how two replicas serve other models under one name; empty where nothing tells them apart."""
+    if (model in here) != (model in there):
+        has, lacks, found = (name, other, there) if model in here else (other, name, here)
+        return (
+            f"replicas must serve the same model: {has} serves {model!r}, and {lacks} does not (it serves "
+            f"{', '.join(map(repr, found))})"
+        )
+    root, other_root = here.get(model), there.get(model)
+    if root and other_root and root != other_root:
+        return (
+            f"replicas must serve the same model: {model!r} is {root!r} at {name}, and "
+            f"{other_root!r} at {other}. Start all with the same path or Hub name"
+        )
+    return ""

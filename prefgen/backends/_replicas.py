@@ -11,7 +11,14 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
-from prefgen.backends._replica import LONGEST_PROBE, Replica, ReplicaModel, balance
+from prefgen.backends._replica import (
+    LONGEST_PROBE,
+    Replica,
+    ReplicaModel,
+    balance,
+    chosen,
+    difference,
+)
 from prefgen.backends._replica_list import ReplicaList
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.transport.request import Asker, ModelHooks, ModelRequest, ModelResponse, RunPlace, ServerLoad
@@ -23,9 +30,6 @@ OF_THE_REPLICA = ("connection", "timeout", "broken", "server", "busy", "rate", "
 LIMITS = ("busy", "rate")
 IN_DOUBT = "server"
 """It may be the request that a server cannot bear: the replica is put aside where another one answers it."""
-SLACK = 16
-"""A record's own replica may be busier than the least busy one by one for so many requests."""
-LEAST_SLACK = 1
 LONGEST_WAIT = 5.0
 """Seconds that a request waits within a try, where all replicas ask for a pause."""
 
@@ -337,33 +341,6 @@ class ReplicatedModel(ModelHooks):
     def _say_changed(self) -> None:
         for changed in self._waiting:
             changed.set()
-
-
-def chosen(free: Sequence[Replica], about: str) -> Replica:
-    """The replica that is asked about a record, of those that have room: its own as long as that is hardly
-    busier than the least busy one.
-    """
-    least = min(free, key=lambda replica: (replica.busy(), replica.rank(about)))
-    own = max(free, key=lambda replica: replica.rank(about)) if about else least
-    slack = max(LEAST_SLACK, least.busy() / SLACK)
-    return own if own.busy() <= least.busy() + slack else least
-
-
-def difference(name: str, here: Mapping[str, str], other: str, there: Mapping[str, str], model: str) -> str:
-    """In words, how two replicas serve other models under one name; empty where nothing tells them apart."""
-    if (model in here) != (model in there):
-        has, lacks, found = (name, other, there) if model in here else (other, name, here)
-        return (
-            f"replicas must serve the same model: {has} serves {model!r}, and {lacks} does not (it serves "
-            f"{', '.join(map(repr, found))})"
-        )
-    root, other_root = here.get(model), there.get(model)
-    if root and other_root and root != other_root:
-        return (
-            f"replicas must serve the same model: {model!r} is {root!r} at {name}, and "
-            f"{other_root!r} at {other}. Start all with the same path or Hub name"
-        )
-    return ""
 
 
 def _named(replica: Replica, error: RequestFailed) -> str:

@@ -345,7 +345,7 @@ async def test_a_list_is_followed_while_the_run_asks(tmp_path, monkeypatch):
 
 def _own(model: ReplicatedModel, url: str) -> str:
     """A record that stays with the replica at this address."""
-    from prefgen.backends._replicas import chosen
+    from prefgen.backends._replica import chosen
 
     return next(str(i) for i in range(1000) if chosen(model._replicas, str(i)).name == url)
 

@@ -51,11 +51,13 @@ class Ask(Protocol):
         logprobs: int = 0,
         shared: bool = False,
         brief: bool = False,
+        opened: bool = False,
         **sampling: Any,
     ) -> Reply:
         """Ask a chat model. `sample` numbers repeated draws of one request; `logprobs` is how many
         alternatives a token. `brief` has a server that can keep the texts of a `schema` short: it is not what
-        is asked, and in no key.
+        is asked, and in no key. Where the last of the `messages` is the model's own and `opened`, the model
+        goes on with it.
 
         Raises RefusedReply, TruncatedReply or RefusedRequest when no usable answer exists, and never for a
         passing fault.

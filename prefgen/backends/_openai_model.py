@@ -30,6 +30,10 @@ from prefgen.types import Reply
 ANSWER_TIMEOUT = 10
 """Seconds within which a server answers whoever only asks whether it is there."""
 
+NO_OPENING = (
+    "it is asked to go on with a turn that is begun (`opening`), which vLLM (`use: vllm`) and `use: "
+    "transformers` do: leave `opening` out"
+)
 NO_ROUTE = (
     "it is asked for rewards, and nothing says by which route: give score_route under models: classify or "
     "pooling for a chat model that rates (it sees the conversation in its template), score for a "
@@ -53,6 +57,8 @@ class ServerSettings:
     schema_as: Literal["json_schema", "text"] = "json_schema"
     send_seed: bool = True
     score_route: ScoreRoute | None = None
+    continues_turns: bool = False
+    """Whether the server goes on with a turn of the model that is begun already."""
     keeps_max_length: bool = False
     """Whether the server keeps to the `maxLength` of texts in a schema."""
     raw_rewards: bool = True
@@ -188,6 +194,8 @@ class OpenAIModel(ModelHooks):
                 "a server of the OpenAI protocol has no route that compares two answers: `use: "
                 "transformers` has",
             )
+        if call.opened and not self._settings.continues_turns:
+            raise RequestFailed("fatal", NO_OPENING)
         if call.endpoint == "score" and self._score_route is None:
             raise RequestFailed("fatal", NO_ROUTE)
         status = 0

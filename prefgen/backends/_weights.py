@@ -137,7 +137,8 @@ class Weights:
                 messages,
                 tools=list(call.tools) or None,
                 tokenize=False,
-                add_generation_prompt=True,
+                add_generation_prompt=not call.opened,
+                continue_final_message=call.opened,
                 **template_options,
             )
             ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]

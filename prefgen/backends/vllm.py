@@ -131,6 +131,7 @@ class VLLM(Plugin):
             needs_key="api_key_env" in self.model_fields_set,
             score_route=self.score_route,
             keeps_max_length=True,
+            continues_turns=True,
             slots=self.serve.flags().get("max_num_seqs", SLOTS) if self.serve else SLOTS,
             tells_load=True,
             headers=self.headers,

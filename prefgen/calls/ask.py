@@ -66,6 +66,7 @@ class PluginAsk:
         shared: bool = False,
         tools: Sequence[Mapping[str, Any]] | None = None,
         brief: bool = False,
+        opened: bool = False,
         **sampling: Any,
     ) -> Reply:
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
@@ -75,12 +76,14 @@ class PluginAsk:
             reply_format["schema"] = schema
         if logprobs:
             reply_format["logprobs"] = logprobs
+        if opened:
+            reply_format["opened"] = True
         if offered:
             reply_format["tools"] = list(offered)
         reply = await self._reply(
             "chat", model, [turn.hashable() for turn in turns], sampling, reply_format, sample, shared,
             lambda wanted: ModelRequest(
-                "chat", "", turns, "", wanted, schema, logprobs, False, offered, brief=brief
+                "chat", "", turns, "", wanted, schema, logprobs, False, offered, brief=brief, opened=opened
             ),
         )  # fmt: skip
         if logprobs and not answer_tokens(reply):

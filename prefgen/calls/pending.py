@@ -105,5 +105,6 @@ def differs_in_seeds_alone(request: ModelRequest, other: ModelRequest) -> bool:
         "tools",
         "inputs",
         "brief",
+        "opened",
     )
     return all(getattr(request, name) == getattr(other, name) for name in fields)

@@ -1,7 +1,7 @@
 """What judges that choose share: the probability of each label, from log-probabilities or from votes."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from prefgen.kit.reply_labels import label_in_text
 from prefgen.kit.votes import sample_votes, unreadable_vote
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
-from prefgen.types import Message, Reply
+from prefgen.types import Message, Reply, assistant
 
 FEWER_ALTERNATIVES = 5
 """What is asked for where a server refuses more: the cap of many."""
@@ -25,7 +25,7 @@ LabelReader = Callable[[str, Sequence[str]], str]
 class LabelJudge(Plugin):
     """The fields of every judge that reads labels: how their probabilities are had."""
 
-    later_fields = ("read", "alternatives", "label_tokens", "temperature")
+    later_fields = ("read", "alternatives", "label_tokens", "temperature", "opening")
     votes: int = Field(
         default=5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
     )
@@ -43,6 +43,15 @@ class LabelJudge(Plugin):
     )
     label_tokens: int = Field(
         default=4, ge=1, description="Room for a label and what some models write before it."
+    )
+    opening: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "The beginning of the model's turn before the label, as `Rating: `: it goes on with that, so "
+            "that one which would say much first is read too (`use: vllm`, `use: transformers`). Votes are "
+            "asked for without it."
+        ),
     )
     temperature: float | None = Field(
         default=0.0, ge=0, description="Temperature of the label; null where a server takes none."
@@ -84,11 +93,14 @@ class LabelJudge(Plugin):
         """None where the server gives none of what it writes, or refuses to (whether it was that, votes
         show), and where votes are allowed and tell what the tokens do not.
         """
+        opened: dict[str, Any] = {}
+        if self.opening is not None:
+            messages, opened = [*messages, assistant(self.opening)], {"opened": True}
         for alternatives in sorted({self.alternatives, min(self.alternatives, FEWER_ALTERNATIVES)})[::-1]:
             try:
                 reply = await ask(
                     model, messages, logprobs=alternatives, max_tokens=self.label_tokens,
-                    temperature=self.temperature,
+                    temperature=self.temperature, **opened,
                 )  # fmt: skip
             except RefusedRequest:
                 if self.read == "logprobs" and alternatives <= FEWER_ALTERNATIVES:

@@ -63,6 +63,8 @@ def request_body(
                 },
             }
         body["messages"] = messages
+        if call.opened:
+            body |= {"add_generation_prompt": False, "continue_final_message": True}
         if call.logprobs:
             body["logprobs"] = True
             body["top_logprobs"] = call.logprobs

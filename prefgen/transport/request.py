@@ -38,6 +38,8 @@ class ModelRequest:
     inputs: Sequence[str] = ()
     brief: bool = False
     """Whether the texts that a schema asks for are to be short, where the server keeps to that."""
+    opened: bool = False
+    """Whether the last of the messages is the beginning of the model's own turn, which it goes on with."""
     about: str = ""
     """The id of the record that it is asked for: what is asked about one stays with one replica."""
 

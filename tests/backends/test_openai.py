@@ -510,3 +510,15 @@ async def test_a_server_that_always_answers_something_else_is_asked_three_times_
 async def test_a_missing_key_stops_before_anything_is_asked(tmp_path):
     with pytest.raises(RecipeError, match="OPENAI_API_KEY is not set"):
         await run(a_recipe(url="https://api.openai.com/v1"), tmp_path / "out")
+
+
+async def test_a_server_that_is_not_known_to_go_on_with_a_turn_is_not_asked_to(tmp_path, server):
+    recipe = a_recipe(url=server.url)
+    recipe["stages"][2] = {
+        "judge": {"quality": {"use": "expectation", "model": "grader", "opening": "Rating: "}}
+    }
+
+    outcome = await run(recipe, tmp_path / "run")
+
+    assert "leave `opening` out" in str(outcome.stopped)
+    assert not any("continue_final_message" in request for request in server.bodies)

@@ -54,6 +54,27 @@ async def test_log_probabilities_are_read_where_there_are_some():
     assert server.options == [{"logprobs": 20, "max_tokens": 4, "temperature": 0}]
 
 
+async def test_the_label_is_asked_for_in_a_turn_that_is_begun_and_votes_are_not():
+    asked = []
+
+    class Noting(Server):
+        async def __call__(self, model, messages, /, **options):
+            asked.append(([message.role for message in messages], messages[-1].text))
+            return await super().__call__(model, messages, **options)
+
+    told = Noting(lambda _: with_logprobs())
+    await probabilities(told, opening="Best: ")
+    silent = Noting(lambda _: a_vote())
+    await probabilities(silent, opening="Best: ")
+
+    assert told.options == [{"logprobs": 20, "max_tokens": 4, "temperature": 0, "opened": True}]
+    assert asked[0] == (["user", "assistant"], "Best: ")
+    votes = [options for options in silent.options if "logprobs" not in options]
+    assert len(votes) == 3
+    assert not any("opened" in options for options in votes)
+    assert asked[-1] == (["user"], "Which?")
+
+
 async def test_a_server_without_log_probabilities_gets_votes():
     found, method = await probabilities(Server(lambda _: a_vote()))
     assert (found, method) == ([0, 1], "votes")

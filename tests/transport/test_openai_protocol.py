@@ -387,3 +387,13 @@ def test_only_a_server_that_keeps_to_it_is_sent_a_brief_schema():
 
     assert sent() == schema
     assert sent(keeps_max_length=True)["properties"]["why"] == {"type": "string", "maxLength": 160}
+
+
+def test_a_turn_that_is_begun_is_gone_on_with():
+    turns = (user("?"), Message(role="assistant", content="Rating: "))
+
+    body = request_body(ModelRequest("chat", "m", turns, opened=True), {})
+
+    assert body["messages"][-1] == {"role": "assistant", "content": "Rating: "}
+    assert (body["add_generation_prompt"], body["continue_final_message"]) == (False, True)
+    assert "continue_final_message" not in request_body(ModelRequest("chat", "m", turns), {})

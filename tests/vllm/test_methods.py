@@ -43,6 +43,7 @@ async def test_prompts_answers_and_three_kinds_of_judges_from_one_server(tmp_pat
                     },
                     "labeler": {"use": "pairwise", "model": greedy, "labels": ["1", "2"]},
                     "reward": {"use": "expectation", "model": greedy, "top": 10},
+                    "opened": {"use": "expectation", "model": greedy, "top": 10, "opening": "Rating: "},
                 }
             },
             {"pair": {"use": "best_vs_worst", "score": "reward"}},
@@ -56,7 +57,7 @@ async def test_prompts_answers_and_three_kinds_of_judges_from_one_server(tmp_pat
     records = list(read_records(tmp_path / "run"))
     assert len(records) >= 4
     judged = {score.judge for record in records for score in record.scores}
-    assert {"reward"} <= judged
+    assert {"reward", "opened"} <= judged
     assert all(0 <= c.probability <= 1 for record in records for c in record.comparisons)
     assert any(c.judge == "labeler" for record in records for c in record.comparisons)
     rewards = [s.value for record in records for s in record.scores if s.judge == "reward"]

@@ -3,7 +3,6 @@ vLLM does; tests/vllm has the real one.
 """
 
 import json
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,27 +13,8 @@ from prefgen.errors import RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from prefgen.serving.processes import processes_of_session
-from tests.support.paths import ROOT
 from tests.support.recipes import run
-
-FAKE = [sys.executable, str(ROOT / "tests" / "support" / "fake_vllm.py")]
-
-
-def served(prompts=("One?", "Two?", "Three?"), n=2, concurrency=4, **serve) -> dict:
-    """Two answers of a model that the run serves itself."""
-    return {
-        "name": "served",
-        "models": {"own": {"use": "vllm", "name": "org/small", "temperature": 1.0}},
-        "stages": [
-            {"prompts": {"use": "inline", "prompts": list(prompts)}},
-            {"sample": {"use": "each", "model": "own", "n": n}},
-        ],
-        "run": {
-            "endpoints": {"own": {"serve": {"command": FAKE, **serve}}},
-            "concurrency": concurrency,
-            "server_down_after": 5,
-        },
-    }
+from tests.support.served_recipe import served
 
 
 @pytest.fixture
@@ -77,7 +57,6 @@ async def test_every_reply_proves_which_weights_gave_it(tmp_path):
     assert servers["fingerprint"].startswith("prefgen-")
 
     quantized = served(quantization="fp8")
-    quantized["run"]["endpoints"]["own"]["serve"]["command"] = [*FAKE]
     outcome = await run(quantized, tmp_path / "again", journal=tmp_path / "calls.sqlite")
 
     assert outcome.exit_code == 1
@@ -122,19 +101,6 @@ async def test_an_engine_that_dies_of_everything_stops_the_run(tmp_path):
     assert outcome.exit_code == 1
     assert "vLLM died 5 times with no reply between, whatever it was asked" in str(outcome.stopped)
     assert len(starts.read_text().split()) == 5
-
-
-async def test_a_hang_is_seen_by_its_tokens_and_ended(tmp_path):
-    starts = tmp_path / "starts"
-    recipe = served(["One?", "HANG", "Two?"], n=1, starts=str(starts), hang_after=1)
-
-    outcome = await run(recipe, tmp_path / "run")
-
-    assert outcome.complete, outcome.stopped
-    assert outcome.manifest.yields.responses == 2
-    [failure] = pq.read_table(tmp_path / "run" / "failures.parquet").to_pylist()
-    assert failure["code"] == "engine_died"
-    assert "made no token for 1 s" in failure["reason"]
 
 
 @pytest.mark.parametrize(

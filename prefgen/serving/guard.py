@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,16 +44,32 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the run alone says when
     inherit_orphans()
+    # what it leaves in the temporary folder (vLLM: sockets) goes with it
+    with tempfile.TemporaryDirectory(prefix="prefgen-", ignore_cleanup_errors=True) as temporary:
+        server = _started(command, log, temporary)
+        if server is None:
+            _say("ended 127")
+        else:
+            _hold(server)
+    _say("gone")
+    return 0
+
+
+def _started(command: list[str], log: Path, temporary: str) -> "subprocess.Popen[bytes] | None":
+    """The server; None, with the reason in its log, where there is no such program."""
     with log.open("ab") as output:
         try:
-            server = subprocess.Popen(  # noqa: S603 - what the recipe says is started
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_begin_server
-            )
+            return subprocess.Popen(  # noqa: S603 - what the recipe says is started
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_begin_server,
+                env={**os.environ, "TMPDIR": temporary},
+            )  # fmt: skip
         except OSError as error:
             output.write(f"prefgen: cannot start {command[0]}: {error.strerror}\n".encode())
-            _say("ended 127")
-            _say("gone")
-            return 0
+            return None
+
+
+def _hold(server: "subprocess.Popen[bytes]") -> None:
+    """Watch the server until it ends or is to end; then end all that is left of it."""
     _say(f"started {server.pid}")
     shared, looked, grace = set[str](), 0.0, None
     while server.poll() is None and grace is None:
@@ -70,8 +87,6 @@ def main(arguments: list[str]) -> int:
     _sweep(server)
     for name in shared:
         _remove_shared(name)
-    _say("gone")
-    return 0
 
 
 def _begin_server() -> None:

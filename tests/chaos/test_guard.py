@@ -16,7 +16,7 @@ from prefgen.serving.server_process import ServerProcess
 
 SERVER = textwrap.dedent(
     """
-    import multiprocessing, os, signal, sys, time
+    import multiprocessing, os, pathlib, signal, sys, tempfile, time
     from multiprocessing import shared_memory
 
     def work():
@@ -28,7 +28,8 @@ SERVER = textwrap.dedent(
         memory = shared_memory.SharedMemory(create=True, size=4096)
         worker = multiprocessing.Process(target=work)
         worker.start()
-        print("WORKER", worker.pid, memory.name, flush=True)
+        (pathlib.Path(tempfile.gettempdir()) / "socket").touch()
+        print("WORKER", worker.pid, memory.name, tempfile.gettempdir(), flush=True)
         time.sleep(600)
     """
 )
@@ -42,7 +43,7 @@ async def started(tmp_path: Path, *words: str) -> tuple[ServerProcess, int, Path
     async with asyncio.timeout(20):
         while not process.written().startswith("WORKER"):
             await asyncio.sleep(0.05)
-    _, worker, memory = process.written().split()
+    _, worker, memory, _ = process.written().split()
     return process, int(worker), Path("/dev/shm") / memory
 
 
@@ -59,6 +60,7 @@ async def test_a_server_that_is_stopped_leaves_nothing(tmp_path):
     assert not processes_of_session(process.session)
     assert not is_alive(worker)
     assert not memory.exists()
+    assert not Path(process.written().split()[3]).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

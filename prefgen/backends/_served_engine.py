@@ -37,6 +37,8 @@ GIVE_UP_AFTER = 3
 """Requests in a row that kill the engine, each alone, after which it is no request's fault."""
 DEATH_WAIT = 10.0
 """Seconds in which an engine that has died takes its server along."""
+ADAPTER_DEATH_WAIT = 2.0
+"""Seconds in which a server ends that died while it was given an adapter."""
 ENGINE_DIED = "engine_died"
 
 
@@ -123,7 +125,7 @@ class ServedEngine:
                 **own_gpus, **environment(self._serve, adapters=bool(self.adapters)), "VLLM_API_KEY": key
             }  # fmt: skip
             process = await ServerProcess.start(command, variables, log)
-            note_server(note, process.session)
+            note_server(note, process.session, process.mark)
             server = VLLMServer(process, port, key, self._serve, self._place)
             try:
                 await server.become_ready(self.weights, has_fingerprint=has_fingerprint)
@@ -150,6 +152,9 @@ class ServedEngine:
                 await asyncio.to_thread(adapter.check_fits, self.weights)
                 await server.load_adapter(adapter.served_name, adapter.folder)
             except RecipeError as error:
+                if await server.died_within(ADAPTER_DEATH_WAIT):
+                    self._count_death(server)
+                    raise RequestFailed("restarted", server.epitaph()) from None
                 raise RequestFailed("fatal", str(error)) from None
             self._loaded_adapters.add(adapter.served_name)
 
@@ -170,6 +175,7 @@ class ServedEngine:
                 raise
             finally:
                 self._in_flight.pop(id(request), None)
+            server.replied()
             self._deaths = self._killers = 0
             self._deaths_of.pop(id(request), None)
             return responses
@@ -194,14 +200,19 @@ class ServedEngine:
             await server.died_within(DEATH_WAIT if error.kind != "timeout" else 0.0)
         return not server.is_up
 
+    def _count_death(self, server: VLLMServer) -> None:
+        """Count an end that nobody asked for, once, with those that were in flight."""
+        if not server.count_death():
+            return
+        self._deaths += 1
+        for key in self._in_flight:
+            self._deaths_of[key] = self._deaths_of.get(key, 0) + 1
+        self._place.notify(f"{self._place.name}: {server.epitaph()}; it is started again")
+
     def _after_death(self, request: ModelRequest, server: VLLMServer, *, is_alone: bool) -> RequestFailed:
         """What a request is told whose server died: it is asked again, unless it is the one that kills."""
-        if server.count_death():
-            self._deaths += 1
-            for key in self._in_flight:
-                self._deaths_of[key] = self._deaths_of.get(key, 0) + 1
-            self._deaths_of.setdefault(id(request), 1)
-            self._place.notify(f"{self._place.name}: {server.epitaph()}; it is started again")
+        self._count_death(server)
+        self._deaths_of.setdefault(id(request), 1)
         if not is_alone:
             return RequestFailed("restarted", server.epitaph())
         self._deaths_of.pop(id(request), None)

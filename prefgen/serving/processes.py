@@ -13,6 +13,8 @@ SET_DEATH_SIGNAL, SET_SUBREAPER = 1, 36
 """Of prctl(2)."""
 SHARED = ("/dev/shm/psm_", "/dev/shm/sem.mp-")  # noqa: S108
 """How multiprocessing calls the shared memory and the semaphores that it makes."""
+MARK = "PREFGEN_SERVER"
+"""The environment variable in which a server, and all that it starts, has a mark of its own."""
 PROC = Path("/proc")
 IS_LINUX = sys.platform == "linux"
 
@@ -54,6 +56,19 @@ def _state_of(pid: int) -> tuple[str, int] | None:
     except OSError:
         return None
     return fields[0], int(fields[3])
+
+
+def processes_with_mark(mark: str) -> list[int]:
+    """The processes of ours that have a server's mark in their environment; none where nobody shows that."""
+    wanted = f"{MARK}={mark}".encode()
+    found: list[int] = []
+    for entry in PROC.iterdir() if IS_LINUX else ():
+        try:
+            if entry.name.isdecimal() and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
 
 
 def start_time_of(pid: int) -> int | None:

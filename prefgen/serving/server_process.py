@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from prefgen.serving.processes import MARK
 
 PACKAGE = str(Path(__file__).absolute().parents[2])
 BEGIN_GUARD = (
@@ -21,8 +24,8 @@ TAIL = 65_536
 class ServerProcess:
     """A process that is guarded (`prefgen.serving.guard`). `log` gets what it writes."""
 
-    def __init__(self, guard: asyncio.subprocess.Process, log: Path, log_start: int) -> None:
-        self.log = log
+    def __init__(self, guard: asyncio.subprocess.Process, log: Path, log_start: int, mark: str) -> None:
+        self.log, self.mark = log, mark
         self.status: int | None = None
         """The exit status, once it has ended."""
         self._guard = guard
@@ -38,13 +41,13 @@ class ServerProcess:
         """Start `command`, with these variables beside those of the present process."""
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-        log_start = log.stat().st_size
+        log_start, mark = log.stat().st_size, secrets.token_hex(16)
         guard = await asyncio.create_subprocess_exec(
             sys.executable, "-c", BEGIN_GUARD, str(log.absolute()), "--", *command,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, MARK: mark},
         )  # fmt: skip
-        return cls(guard, log, log_start)
+        return cls(guard, log, log_start, mark)
 
     @property
     def session(self) -> int:
@@ -84,10 +87,15 @@ class ServerProcess:
             await self._guard.wait()
         await self._reading
 
-    def written(self) -> str:
-        """What it wrote since it was started."""
+    def written(self, since: int = 0, most: int | None = None) -> str:
+        """What it wrote after the first `since` bytes since it was started; of more than `most` bytes the
+        last.
+        """
         with self.log.open("rb") as file:
-            file.seek(self._log_start)
+            begin = self._log_start + since
+            if most is not None:
+                begin = max(begin, file.seek(0, os.SEEK_END) - most)
+            file.seek(begin)
             return file.read().decode(errors="replace")
 
     def size_written(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from prefgen.errors import RecipeError
+from prefgen.storage.file_digest import sha256_of
 from prefgen.transport.server_names import OWN_FINGERPRINT
 
 FINGERPRINT_SINCE = (0, 32)
@@ -30,8 +31,19 @@ ALWAYS: Mapping[str, Any] = {
 }
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """The greatest ranks of adapters that vLLM can be told."""
-QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-"""vLLM reports nothing to anybody."""
+HOW_ALONE = frozenset({
+    "api_server_count", "async_scheduling", "block_size", "compilation_config", "cpu_offload_gb",
+    "data_parallel_size", "disable_log_requests", "disable_log_stats", "disable_uvicorn_access_log",
+    "distributed_executor_backend", "download_dir", "enable_chunked_prefill", "enable_log_requests",
+    "enable_lora", "enable_prefix_caching", "enable_prompt_tokens_details", "enable_sleep_mode",
+    "enforce_eager", "gpu_memory_utilization", "kv_cache_memory_bytes", "max_cpu_loras", "max_log_len",
+    "max_lora_rank", "max_loras", "max_model_len", "max_num_batched_tokens", "max_num_queued_reqs",
+    "max_num_seqs", "max_parallel_loading_workers", "pipeline_parallel_size", "stream_interval",
+    "swap_space", "tensor_parallel_size", "uvicorn_log_level",
+})  # fmt: skip
+"""Flags that say how a model is served, and change nothing of what it says."""
+QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
+"""vLLM reports nothing to anybody, and its log is plain."""
 
 
 class Serve(BaseModel):
@@ -186,14 +198,21 @@ def _spelled(flags: Mapping[str, Any]) -> list[str]:
 
 
 def fingerprint_of(serve: Serve, location: str, revision: str | None, digest: str | None) -> str:
-    """`prefgen-` and 16 digits that stand for the weights, their revision, and what of the flags changes what
-    they say. `digest` is that of a folder's files; where there is one, its place does not count.
+    """`prefgen-` and 16 digits that stand for the weights, their revision, and every flag that may change
+    what they say: those that certainly only say how are left out. `digest` is that of a folder's files;
+    where there is one, its place does not count.
     """
-    flags = serve.flags()
-    what = {name: flags.get(name) for name in ("dtype", "quantization", "chat_template", "hf_overrides")}
-    named = [digest or location, None if digest else revision, what]
-    spelled = json.dumps(named, default=str).encode()
+    flags = {name: _by_content(value) for name, value in serve.flags().items() if name not in HOW_ALONE}
+    named = [digest or location, None if digest else revision, flags]
+    spelled = json.dumps(named, default=str, sort_keys=True).encode()
     return f"{OWN_FINGERPRINT}{hashlib.blake2b(spelled, digest_size=8).hexdigest()}"
+
+
+def _by_content(value: Any) -> Any:
+    """A flag's value; of one that names a file, what is in it."""
+    if isinstance(value, str) and Path(value).is_file():
+        return sha256_of(Path(value)).hex()
+    return value
 
 
 def environment(serve: Serve, *, adapters: bool = False) -> dict[str, str]:

@@ -16,6 +16,8 @@ from prefgen.transport.request import RunPlace
 POLL = 0.25
 WATCH = 2.0
 """Seconds between two looks at whether a server is alive and moves."""
+MOST_OF_LOG = 1_000_000
+"""Bytes at the end of a log in which the cause of an end is looked for."""
 HUNG_GRACE = 2.0
 """Seconds that a server which hangs gets to end by itself."""
 FIRST_ANSWER = 120.0
@@ -42,6 +44,10 @@ class VLLMServer:
         self._watching: asyncio.Task[None] | None = None
         self._is_counted = False
         self._hung_after: float | None = None
+        self._last_reply = 0.0
+        self._well_at = 0
+        """Bytes of its log that it had written when it was last known to be well."""
+        self._epitaph = ""
 
     @property
     def log(self) -> Path:
@@ -55,7 +61,16 @@ class VLLMServer:
         """What it died of, in a line."""
         if self._hung_after is not None:
             return f"vLLM made no token for {self._hung_after:.0f} s while requests were waiting"
-        return f"vLLM died: {cause_of_failure(self._process.written(), self._process.status)}"
+        if not self._epitaph:  # read once: many requests ask for it
+            words = self._process.written(self._well_at, MOST_OF_LOG)
+            self._epitaph = f"vLLM died: {cause_of_failure(words, self._process.status)}"
+        return self._epitaph
+
+    def replied(self) -> None:
+        """Note that it has answered: what it wrote before is no cause of its end."""
+        now = asyncio.get_running_loop().time()
+        if now > self._last_reply + 1.0:
+            self._last_reply, self._well_at = now, self._process.size_written()
 
     def count_death(self) -> bool:
         """Whether this death was not counted before."""
@@ -100,6 +115,7 @@ class VLLMServer:
             await asyncio.sleep(POLL)
         await self._check_identity(weights)
         await self._answer_once(weights, has_fingerprint=has_fingerprint)
+        self._well_at = self._process.size_written()
         self._place.show("")
         self._place.notify(f"{self._place.name}: vLLM is up after {loop.time() - began:.0f} s")
 
@@ -167,7 +183,7 @@ class VLLMServer:
 
     async def _watch(self, is_asked: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
-        moved, counted = loop.time(), -1.0
+        moved, counted = loop.time(), None
         while not self._process.has_ended:
             await asyncio.sleep(min(WATCH, self._serve.hang_after / 4))
             if not is_asked():
@@ -176,6 +192,9 @@ class VLLMServer:
             tokens = await self._tokens()
             if tokens is not None and tokens != counted:
                 moved, counted = loop.time(), tokens
+            moved = max(moved, self._last_reply)
+            if counted is None:  # it counts no tokens, so that nothing tells whether it hangs
+                moved = loop.time()
             if loop.time() - moved > self._serve.hang_after:
                 self._hung_after = loop.time() - moved
                 await self._process.stop(HUNG_GRACE)

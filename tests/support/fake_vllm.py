@@ -35,8 +35,6 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int)
     parser.add_argument("--fail-with")
     parser.add_argument("--as", dest="other")
-    parser.add_argument("--deaths", type=Path)
-    parser.add_argument("--starts", type=Path)
     for flag in ("--never-ready", "--disable-uvicorn-access-log", "--enable-prompt-tokens-details"):
         parser.add_argument(flag, action="store_true")
     return parser.parse_args(words)
@@ -92,10 +90,10 @@ class FakeVLLM:
         return self.answer(message)
 
     def has_a_death_left(self) -> bool:
-        deaths = self.settings.deaths
-        if deaths is None or not (left := int(deaths.read_text())):
+        deaths = os.environ.get("FAKE_DEATHS")
+        if deaths is None or not (left := int(Path(deaths).read_text())):
             return False
-        deaths.write_text(str(left - 1))
+        Path(deaths).write_text(str(left - 1))
         return True
 
     def answer(self, choices: list[dict]) -> web.Response:
@@ -121,8 +119,8 @@ def choice(index: int, prompt: str, seed: int | None) -> dict:
 
 def main() -> None:
     settings = parsed(sys.argv[1:])
-    if settings.starts is not None:
-        with settings.starts.open("a") as starts:
+    if "FAKE_STARTS" in os.environ:
+        with Path(os.environ["FAKE_STARTS"]).open("a") as starts:
             starts.write(f"{os.getpid()}\n")
     if settings.fail_with:
         sys.exit(f"{WORKER} ValueError: {settings.fail_with}\nlast words")

@@ -27,6 +27,7 @@ class ReplicaModel(ConnectedModel, Protocol):
 
     takes_turns: bool
     turn_key: str
+    devices: int
     fingerprint: str
     slots_at_start: int
     tells_load: bool

@@ -49,7 +49,8 @@ class ReplicatedModel(ModelHooks):
         first = self._replicas[0].model
         self.host, self.backend = first.host, first.backend
         self.replica_hosts = frozenset(model.host for model in replicas.values())
-        self.turn_key, self.fingerprint = first.turn_key, first.fingerprint
+        self.fingerprint = first.fingerprint
+        self.devices = sum(model.devices for model in replicas.values())
         self.takes_turns = any(model.takes_turns for model in replicas.values())
         self.slots_at_start = sum(model.slots_at_start for model in replicas.values())
         self.tells_load = any(model.tells_load for model in replicas.values())
@@ -66,6 +67,7 @@ class ReplicatedModel(ModelHooks):
     def join_run(self, place: RunPlace) -> None:
         for replica in self._replicas:
             replica.model.join_run(place)
+        self.turn_key = " ".join(replica.model.turn_key for replica in self._replicas).strip()
 
     def check_request(self, request: ModelRequest) -> None:
         self._replicas[0].model.check_request(request)

@@ -137,11 +137,19 @@ class VLLM(Plugin):
             headers=self.headers,
         )
 
+    def _serve(self) -> Serve:
+        """How it is served, with the Python of vLLM's environment as it lies from here."""
+        serve = self.serve or Serve()
+        python = serve.python
+        if python is not None and "/" in python:
+            python = str(place_of(python).absolute())
+        return serve.model_copy(update={"python": python})
+
     def weights(self, serve: Serve) -> Weights:
         """What is to be served, and the fingerprint that proves it."""
         location, revision = serve.model or self.location, serve.revision or self.revision
         named = self._named_folder()
-        folder, name = path_beside_recipe(location), named.name if named else self.location
+        folder, name = place_of(location), named.name if named else self.location
         if not folder.is_dir() and is_path(location):
             raise RecipeError(f"the folder {location!r} does not exist (looked for {folder})")
         if not folder.is_dir():
@@ -153,7 +161,7 @@ class VLLM(Plugin):
         """The folder of the adapter; None for one of the Hub. Raises RecipeError where it is not there."""
         if self.adapter is None:
             return None
-        folder = path_beside_recipe(self.adapter)
+        folder = place_of(self.adapter)
         if not folder.is_dir() and is_path(self.adapter):
             raise RecipeError(f"the folder {self.adapter!r} does not exist (looked for {folder})")
         return folder.resolve() if folder.is_dir() else None
@@ -175,7 +183,7 @@ class VLLM(Plugin):
 
     def _named_folder(self) -> Path | None:
         """The folder that the model's name is, where it is one: written as a path, and there."""
-        folder = path_beside_recipe(self.location)
+        folder = place_of(self.location)
         return folder.resolve() if is_path(self.location) and folder.is_dir() else None
 
     @asynccontextmanager
@@ -184,10 +192,11 @@ class VLLM(Plugin):
         urls, file = self.urls(), self._listed_in()
         if self.serve is not None:
             settings = self.settings("http://127.0.0.1/v1")
-            weights = self.weights(self.serve)
+            serve = self._serve()
+            weights = self.weights(serve)
 
             def served(replica: int) -> ServedModel:
-                return ServedModel(self.serve or Serve(), weights, settings, self._read_adapter, replica)
+                return ServedModel(serve, weights, settings, self._read_adapter, replica)
 
             numbers = range(1, self.replicas + 1)
             several = {f"replica {number}": served(number) for number in numbers}
@@ -206,3 +215,8 @@ class VLLM(Plugin):
 def is_path(location: str) -> bool:
     """Whether the place of weights is written as a path, rather than as a name on the Hub."""
     return location.startswith((".", "/", "~")) or location.count("/") > 1
+
+
+def place_of(location: str) -> Path:
+    """A path of a recipe, from its folder or from the user's home (`~`)."""
+    return path_beside_recipe(str(Path(location).expanduser()))

@@ -223,7 +223,9 @@ def _substitute_environment(value: Any, where: str) -> Any:
 
 
 def without_secrets(run: Any) -> Any:
-    """`run:` as it is stored: with ${env:NAME} left as it stands, and without headers."""
+    """`run:` as it is stored: with ${env:NAME} left as it stands, and without headers and the environment of
+    servers that the run starts.
+    """
     if isinstance(run, Mapping):
-        return {k: without_secrets(v) for k, v in run.items() if k != "headers"}
+        return {k: without_secrets(v) for k, v in run.items() if k not in ("headers", "env")}
     return run

@@ -73,6 +73,8 @@ class Adapter:
             raise RecipeError(f"{self._called} holds no LoRA weights that are known here")
         for module, (taken, given) in modules.items():
             shape = base_shapes.get(f"{module}.weight")
+            if _is_quantized(module, base_shapes):
+                continue  # packed numbers have other shapes; that the module is there says what can be said
             if shape is None:
                 raise RecipeError(
                     f"{self._called} is for a module {module!r}, which {weights.location!r} does not have: "
@@ -112,6 +114,12 @@ class Adapter:
                 )
             found[module] = (a[1], b[0])
         return found
+
+
+def _is_quantized(module: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a base holds more of a linear layer than its weight and its bias."""
+    plain = {f"{module}.weight", f"{module}.bias"}
+    return any(name.startswith(f"{module}.") and name not in plain for name in shapes)
 
 
 def shapes_in(folder: Path) -> dict[str, Shape]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prefgen.errors import RecipeError
 from prefgen.storage.file_digest import sha256_of
@@ -31,6 +32,24 @@ ALWAYS: Mapping[str, Any] = {
 }
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """The greatest ranks of adapters that vLLM can be told."""
+OWN_FLAGS = {
+    "port": "it takes a free one",
+    "host": "the server listens on this machine alone",
+    "served_model_name": "it is the model's name",
+    "api_key": "each server gets one of its own (a key in a recipe would be published with it)",
+    "fingerprint_mode": "it proves the weights",
+    "fingerprint_value": "it proves the weights",
+}
+"""Flags that a recipe may not give, and why."""
+LONG_NAMES = {
+    "tensor_parallel": "tensor_parallel_size",
+    "pipeline_parallel": "pipeline_parallel_size",
+    "data_parallel": "data_parallel_size",
+    "tp": "tensor_parallel_size",
+    "pp": "pipeline_parallel_size",
+    "dp": "data_parallel_size",
+}
+"""Other spellings of flags, as vLLM has them."""
 HOW_ALONE = frozenset({
     "api_server_count", "async_scheduling", "block_size", "compilation_config", "cpu_offload_gb",
     "data_parallel_size", "disable_log_requests", "disable_log_stats", "disable_uvicorn_access_log",
@@ -75,12 +94,14 @@ class Serve(BaseModel):
         gt=0,
         description="Seconds without a token, while requests wait for some, after which it is started again.",
     )
-    env: Mapping[str, str] = Field(default={}, description="Further environment variables of the server.")
+    env: Mapping[str, str | int | float] = Field(
+        default={}, description="Further environment variables of the server."
+    )
 
     def program(self) -> list[str]:
         """What starts the server. Raises RecipeError where it is not there."""
         if self.command is not None:
-            return self.command.split() if isinstance(self.command, str) else list(self.command)
+            return shlex.split(self.command) if isinstance(self.command, str) else list(self.command)
         if self.python is None:
             found = shutil.which("vllm")
             if found is None:
@@ -94,6 +115,13 @@ class Serve(BaseModel):
             return [python, str(script), "serve"]
         raise RecipeError(f"serve: python: {self.python!r} has no vLLM beside it. {HOW_TO_INSTALL}")
 
+    @model_validator(mode="after")
+    def _check_flags(self) -> "Serve":
+        for name in self.flags():
+            if name in OWN_FLAGS:
+                raise ValueError(f"{name!r} is the run's own: {OWN_FLAGS[name]}")
+        return self
+
     def flags(self) -> dict[str, Any]:
         """The flags that the recipe gives, by their names with underscores."""
         named = {
@@ -105,6 +133,7 @@ class Serve(BaseModel):
         further = {
             name.lstrip("-").replace("-", "_"): value for name, value in (self.model_extra or {}).items()
         }
+        further = {LONG_NAMES.get(name, name): value for name, value in further.items()}
         return {name: value for name, value in named.items() if value is not None} | further
 
 
@@ -218,7 +247,7 @@ def _by_content(value: Any) -> Any:
 def environment(serve: Serve, *, adapters: bool = False) -> dict[str, str]:
     """The variables that a server gets beside those of the present process."""
     may_load = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if adapters else {}
-    return {**QUIET, **may_load, **serve.env}
+    return {**QUIET, **may_load, **{name: str(value) for name, value in serve.env.items()}}
 
 
 def devices_of(serve: Serve) -> int:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from prefgen.backends._weight_files import folder_digest
 from prefgen.engine.progress import Progress
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from prefgen.serving.processes import processes_of_session
+from prefgen.serving.vllm_command import Serve, devices_of, environment, fingerprint_of
+from tests.support.adapters import BASE, an_adapter, write_weights
 from tests.support.recipes import run
 from tests.support.served_recipe import served
 
@@ -229,3 +232,86 @@ async def test_a_replica_that_dies_is_started_again_beside_the_other(tmp_path):
 
     assert outcome.complete, outcome.stopped
     assert outcome.manifest.yields.responses == 60
+
+
+@pytest.mark.parametrize(
+    ("serve", "said"),
+    [
+        ({"port": 8000}, "'port' is the run's own: it takes a free one"),
+        ({"host": "0.0.0.0"}, "'host' is the run's own"),
+        ({"served-model-name": "x"}, "'served_model_name' is the run's own"),
+        ({"api_key": "secret"}, "'api_key' is the run's own"),
+    ],
+)
+def test_what_the_run_decides_itself_is_no_flag(tmp_path, serve, said):
+    with pytest.raises(RecipeError, match=said):
+        build(recipe_from_data(served(**serve), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_another"),
+    [
+        ({"max_num_seqs": 8, "gpu_memory_utilization": 0.5, "tensor-parallel-size": 2}, False),
+        ({"generation_config": "auto"}, True),
+        ({"kv_cache_dtype": "fp8"}, True),
+        ({"default_chat_template_kwargs": {"enable_thinking": False}}, True),
+        ({"chat_template": "template.jinja"}, True),
+    ],
+)
+def test_a_fingerprint_holds_every_flag_that_may_change_replies(tmp_path, monkeypatch, flags, is_another):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "template.jinja").write_text("a")
+
+    def fingerprint(**flags) -> str:
+        return fingerprint_of(Serve(**flags), "org/small", None, None)
+
+    before = fingerprint(**flags)
+    (tmp_path / "template.jinja").write_text("b")
+
+    assert (before != fingerprint()) is is_another
+    assert (before != fingerprint(**flags)) is ("chat_template" in flags)
+
+
+def test_vllm_is_found_from_the_recipe_and_its_environment_is_not_stored(tmp_path):
+    recipe = served(python="env/bin/python", env={"HF_TOKEN": "hf_secret", "LEVEL": 1})
+    pipeline = build(recipe_from_data(recipe, tmp_path))
+
+    serve = pipeline.models["own"].backend._serve()
+
+    assert serve.python == str(tmp_path / "env" / "bin" / "python")
+    assert environment(serve)["LEVEL"] == "1"
+    assert "hf_secret" not in json.dumps(pipeline.resolved)
+    assert Serve(command="'a b' serve").program() == ["a b", "serve"]
+    assert devices_of(Serve(**{"tensor-parallel": 4})) == 4
+
+
+async def test_a_death_while_an_adapter_is_loaded_is_a_death_like_any_other(tmp_path):
+    starts, deaths = tmp_path / "starts", tmp_path / "deaths"
+    deaths.write_text("1")
+    write_weights(tmp_path / "weights", BASE)
+    for name in ("config.json", "tokenizer.json", "chat_template.jinja"):
+        (tmp_path / "weights" / name).write_text("{}")
+    an_adapter(tmp_path)
+    recipe = served(starts=str(starts), deaths=str(deaths), die_of_adapters=True)
+    recipe["models"]["own"] |= {"name": "./weights", "adapter": "./adapter"}
+
+    outcome = await run(recipe, tmp_path / "run", folder=tmp_path)
+
+    assert outcome.complete, outcome.stopped
+    assert outcome.manifest.yields.responses == 6
+    assert len(starts.read_text().split()) == 2
+    assert {server.model for server in outcome.manifest.served_by} == {adapter_name(tmp_path)}
+
+
+def adapter_name(tmp_path: Path) -> str:
+    return f"adapter-{folder_digest(tmp_path / 'adapter')[:12]}"
+
+
+async def test_a_server_that_counts_no_tokens_never_counts_as_hung(tmp_path):
+    starts = tmp_path / "starts"
+    recipe = served(["SLOW 1", "SLOW 2"], n=1, starts=str(starts), hang_after=0.5, no_counters=True)
+
+    outcome = await run(recipe, tmp_path / "run")
+
+    assert outcome.complete, outcome.stopped
+    assert len(starts.read_text().split()) == 1

@@ -9,38 +9,12 @@ import pytest
 from prefgen.errors import RecipeError
 from prefgen.serving.adapters import Adapter, shapes_in
 from prefgen.serving.vllm_command import Serve, Weights, serve_command
-
-BASE = {"model.layers.0.self_attn.q_proj.weight": (64, 32), "lm_head.weight": (330, 32)}
-
-
-def write_weights(folder: Path, shapes: dict[str, tuple[int, ...]], name: str = "model.safetensors") -> None:
-    """A safetensors file: eight bytes that say how long its header is, the header, the numbers."""
-    folder.mkdir(exist_ok=True)
-    header, at = {"__metadata__": {"format": "pt"}}, 0
-    for key, shape in shapes.items():
-        size = 4
-        for side in shape:
-            size *= side
-        header[key] = {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(header).encode()
-    (folder / name).write_bytes(len(text).to_bytes(8, "little") + text + bytes(at))
+from tests.support.adapters import BASE, an_adapter, write_weights
 
 
 def a_base(tmp_path: Path) -> Weights:
     write_weights(tmp_path / "base", BASE)
     return Weights(str(tmp_path / "base"), "base", None, "prefgen-0")
-
-
-def an_adapter(tmp_path: Path, module="model.layers.0.self_attn.q_proj", taken=32, given=64, r=4, **config):
-    folder = tmp_path / "adapter"
-    lora = f"base_model.model.{module}.lora"
-    write_weights(
-        folder, {f"{lora}_A.weight": (r, taken), f"{lora}_B.weight": (given, r)}, "adapter_model.safetensors"
-    )
-    said = {"peft_type": "LORA", "r": r, "base_model_name_or_path": "somewhere/base", **config}
-    (folder / "adapter_config.json").write_text(json.dumps(said))
-    return folder
 
 
 def read(folder: Path) -> Adapter:
@@ -123,3 +97,15 @@ def test_a_server_is_told_of_the_ranks_of_its_adapters():
     text = " ".join(command)
     assert "--enable-lora --max-loras 2 --max-lora-rank 64" in text
     assert "--revision main --fingerprint-mode custom --fingerprint-value prefgen-0" in text
+
+
+def test_a_quantized_layer_is_compared_by_its_name_alone(tmp_path):
+    module = "model.layers.0.self_attn.q_proj"
+    write_weights(tmp_path / "base", {f"{module}.qweight": (4, 64), f"{module}.scales": (1, 64)})
+    base = Weights(str(tmp_path / "base"), "base", None, "prefgen-0")
+
+    read(an_adapter(tmp_path)).check_fits(base)
+
+    other = read(an_adapter(tmp_path, module="model.layers.9.self_attn.q_proj"))
+    with pytest.raises(RecipeError, match="does not have"):
+        other.check_fits(base)

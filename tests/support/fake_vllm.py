@@ -35,6 +35,10 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int)
     parser.add_argument("--fail-with")
     parser.add_argument("--as", dest="other")
+    parser.add_argument("--max-loras", type=int)
+    parser.add_argument("--max-lora-rank", type=int)
+    for flag in ("--enable-lora", "--die-of-adapters", "--no-counters"):
+        parser.add_argument(flag, action="store_true")
     for flag in ("--never-ready", "--disable-uvicorn-access-log", "--enable-prompt-tokens-details"):
         parser.add_argument(flag, action="store_true")
     return parser.parse_args(words)
@@ -53,17 +57,25 @@ class FakeVLLM:
         app.router.add_get("/v1/models", self.models)
         app.router.add_post("/v1/completions", self.completions)
         app.router.add_post("/v1/chat/completions", self.chat)
+        app.router.add_post("/v1/load_lora_adapter", self.load_adapter)
         return app
 
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=503 if self.settings.never_ready else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
+        if self.settings.no_counters:
+            return web.Response(text="")
         return web.Response(text=f'vllm:generation_tokens_total{{engine="0"}} {self.tokens}\n')
 
     async def models(self, request: web.Request) -> web.Response:
         listed = {"id": self.name, "root": self.settings.other or self.settings.model, "max_model_len": 256}
         return web.json_response({"data": [listed]})
+
+    async def load_adapter(self, request: web.Request) -> web.Response:
+        if self.settings.die_of_adapters and self.has_a_death_left():
+            os._exit(0)
+        return web.Response(text="loaded")
 
     async def completions(self, request: web.Request) -> web.Response:
         return self.answer([{"index": 0, "text": "a", "finish_reason": "length"}])
@@ -73,7 +85,9 @@ class FakeVLLM:
             return web.json_response({"error": "Unauthorized"}, status=401)
         body = await request.json()
         prompt = body["messages"][-1]["content"]
-        if "DIE" in prompt or self.has_a_death_left():
+        if "SLOW" in prompt:
+            await asyncio.sleep(2)
+        if "DIE" in prompt or (not self.settings.die_of_adapters and self.has_a_death_left()):
             print(f"{WORKER} RuntimeError: the engine met its end", flush=True)
             os._exit(0)
         if "HANG" in prompt:
@@ -87,7 +101,7 @@ class FakeVLLM:
             {"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"}
             for i, t in enumerate(texts)
         ]
-        return self.answer(message)
+        return self.answer(message, body["model"])
 
     def has_a_death_left(self) -> bool:
         deaths = os.environ.get("FAKE_DEATHS")
@@ -96,11 +110,11 @@ class FakeVLLM:
         Path(deaths).write_text(str(left - 1))
         return True
 
-    def answer(self, choices: list[dict]) -> web.Response:
+    def answer(self, choices: list[dict], model: str = "") -> web.Response:
         self.tokens += len(choices)
         return web.json_response(
             {
-                "model": self.name,
+                "model": model or self.name,
                 "system_fingerprint": self.settings.fingerprint_value,
                 "choices": choices,
                 "usage": {"prompt_tokens": 5, "completion_tokens": len(choices)},

@@ -249,7 +249,11 @@ class ReplicatedModel(ModelHooks):
             return
         replica.aside, replica.aside_since = error, time.monotonic()
         others = any(other.is_ready or other.is_new for other in self._replicas if other is not replica)
-        then = "its requests go to the others until it answers" if others else "no replica is left"
+        then = "its requests go to the others until it answers"
+        if error.kind == "fatal":
+            then = "it is not asked again"
+        elif not others:
+            then = "no replica is left"
         self._asker.notify(f"{_named(replica, error)}; {then}")
         if error.kind != "fatal":
             self._start(self._probe(replica))

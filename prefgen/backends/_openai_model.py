@@ -87,7 +87,10 @@ def checked_address(url: str, field_name: str = "base_url") -> str:
     said.
     """
     shown = re.sub(r"[^/]*@", "", re.split(r"[?#]", url)[0])  # a key may stand in the rest
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # half an IPv6 address
+        raise RecipeError(f"{field_name} {shown!r}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RecipeError(f"{field_name} must start with http:// or https://, found {shown!r}")
     try:

@@ -25,7 +25,9 @@ def command(
     key_env: Annotated[
         str, typer.Option("--key-env", metavar="NAME", help="The environment variable that holds its key.")
     ] = "",
-    seconds: Annotated[float, typer.Option("--timeout", help="Seconds for each request.", min=0.1)] = 30.0,
+    seconds: Annotated[
+        float, typer.Option("--timeout", help="Seconds for each request.", min=0.1, max=3600)
+    ] = 30.0,
     sets: SetsOption = [],
     journal: JournalFileOption = None,
     as_json: AsJsonOption = False,

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from prefgen.calls.server_check import build_of
 from prefgen.calls.server_report import Build, ServerReport
 from prefgen.recipe.models import BuiltModel
@@ -19,6 +21,8 @@ from prefgen.transport.server_access import ServerAccess
 FILE = "servers.json"
 HINTS = {"n": bool, "schema_as": str, "send_seed": bool, "token_field": str}
 """Fields of an endpoint that say how a model is asked, and what they hold."""
+MOST_ALTERNATIVES = 1000
+"""Log-probabilities of a token: more is no number of a server."""
 SECONDS = 5.0
 """Within which a server says at the start of a run whether it is the same."""
 
@@ -124,8 +128,12 @@ def _with_hints(built: BuiltModel, hints: Mapping[str, Any]) -> AskedAs:
         and name not in backend.model_fields_set
     }
     alternatives = hints.get("alternatives")
-    if type(alternatives) is not int:
+    if type(alternatives) is not int or not 0 <= alternatives <= MOST_ALTERNATIVES:
         alternatives = None
+    try:
+        type(backend).model_validate({**backend.model_dump(exclude_unset=True), **changes})
+    except ValidationError:  # the file is a help, and a damaged one is none
+        changes = {}
     if not changes and alternatives is None:
         return AskedAs(built)
     words = [f"{name}: {json.dumps(value)}" for name, value in changes.items()]

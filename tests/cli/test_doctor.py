@@ -7,7 +7,10 @@ import json
 
 import pytest
 
-from tests.support.cli import prefgen
+from prefgen.engine.server_answers import _with_hints
+from prefgen.recipe.build import build
+from prefgen.recipe.load import recipe_from_data
+from tests.support.cli import prefgen, prefgen_here
 from tests.support.recipes import a_recipe, unused_port
 from tests.support.selftested import MODEL, selftested
 
@@ -189,3 +192,38 @@ async def test_a_damaged_file_of_answers_helps_nobody_and_harms_nobody(tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert len(json.loads((tmp_path / "runs" / "servers.json").read_text())["servers"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["http://[::1/v1"], "Invalid IPv6 URL"),
+        (["http://127.0.0.1:1/v1", "--timeout", "inf"], "--timeout"),
+    ],
+)
+def test_an_odd_address_or_time_is_one_line(tmp_path, words, said):
+    done = prefgen_here("doctor", *words, cwd=tmp_path)
+
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"schema_as": "nonsense"},
+        {"token_field": ""},
+        {"alternatives": -5},
+        {"alternatives": 10**30},
+        {"n": "no"},
+    ],
+)
+def test_hints_that_no_recipe_could_say_are_not_taken(tmp_path, hints):
+    pipeline = build(recipe_from_data(a_recipe(url="http://localhost:1/v1"), tmp_path))
+    built = pipeline.models["writer"]
+
+    asked_as = _with_hints(built, hints)
+
+    assert asked_as.built.backend == built.backend
+    assert asked_as.alternatives is None

@@ -19,6 +19,9 @@ DOWNLOADS = 3
 """Times that a file is fetched which breaks off."""
 NO_ROUTE = (404, 405, 501)
 
+PAGE = 100
+"""Batches that are listed at once."""
+
 
 class OpenAIBatches:
     """Batches at one address (see `prefgen.transport.batches.BatchService`)."""
@@ -61,13 +64,17 @@ class OpenAIBatches:
             )
 
     async def find(self, metadata: Mapping[str, str]) -> Sequence[ProviderBatch]:
+        found: dict[str, ProviderBatch] = {}
+        known, since_new = set[str](), 0
         with self._explained():
-            listed = [
-                self._told(batch)
-                async for batch in self._client().batches.list(limit=100)
-                if batch.metadata and metadata.items() <= batch.metadata.items()
-            ]
-        return sorted(listed, key=lambda batch: (batch.created, batch.id))
+            async for batch in self._client().batches.list(limit=PAGE):
+                if batch.metadata and metadata.items() <= batch.metadata.items():
+                    found[batch.id] = self._told(batch)
+                since_new = 0 if batch.id not in known else since_new + 1
+                known.add(batch.id)
+                if since_new > PAGE:  # a server that gives the same page again and again
+                    break
+        return sorted(found.values(), key=lambda batch: (batch.created, batch.id))
 
     async def look(self, batch_id: str) -> ProviderBatch:
         with self._explained():

@@ -3,6 +3,7 @@ noted whether it is to be asked again.
 """
 
 import json
+import time
 from dataclasses import dataclass
 
 from prefgen.calls.batch_files import parked_row
@@ -17,6 +18,8 @@ from prefgen.transport.batches import BatchService, ProviderBatch
 
 MOST_FAILURES = 3
 """Batches in which a request may fail before that is final."""
+SHOWN_WITHIN = 3 * 86_400.0
+"""Seconds from its submission in which all replies of a batch are to be there, at the latest."""
 ROWS_A_COMMIT = 500
 
 
@@ -37,6 +40,8 @@ class BatchIntake:
         self._context, self._budget, self._ledger = context, budget, ledger
         self._journal = context.journals.project
         self._notify = context.stats.notify
+        self.waits = True
+        """Whether replies that are said to be there, and cannot be read, are waited for."""
 
     async def take_in(
         self, batch: Batch, seen: ProviderBatch, spec: ModelSpec, service: BatchService
@@ -56,6 +61,14 @@ class BatchIntake:
                 if failure.code != "404":
                     raise
                 self._notify(f"{spec.name}: the replies of batch {batch.id} are gone ({failure.message})")
+        if self._is_short(batch, seen, len(collected.outcomes)):
+            await self._commit(collected, spec)
+            self._notify(
+                f"{spec.name}: batch {batch.id} has answered {seen.completed:,} requests, and "
+                f"{len(collected.outcomes):,} can be read so far; they are fetched again at the next "
+                "start (`--online` asks for them anew)"
+            )
+            return
         missing = [key for key in lines if key not in collected.outcomes]
         blamed = {key for number, key in enumerate(lines, 1) if number in seen.bad_lines}
         for key in missing:
@@ -73,6 +86,13 @@ class BatchIntake:
             what = f"model {spec.name!r}: batch {batch.id} failed as a whole, and nothing of it was asked"
             why = f"{what}: {seen.problem or 'its provider does not say why'}. Mend that and run again"
             self._context.run.stop(FatalEndpoint(why))
+
+    def _is_short(self, batch: Batch, seen: ProviderBatch, read: int) -> bool:
+        """Whether replies that are paid may still come: fewer can be read than the provider says that there
+        are, and it has not had long to show them.
+        """
+        since = batch.submitted if batch.submitted is not None else batch.made
+        return self.waits and seen.completed > read and time.time() - since < SHOWN_WITHIN
 
     def _read(
         self, batch: Batch, spec: ModelSpec, service: BatchService, line: BatchLine, reply: BatchReply,

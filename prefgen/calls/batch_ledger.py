@@ -58,8 +58,8 @@ class Batch:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What its provider is told, and finds it by."""
-        return {"prefgen_run": self.run, "prefgen_digest": self.digest}
+        """What its provider is told, and finds it by: an earlier batch of the same requests is another."""
+        return {"prefgen_run": self.run, "prefgen_digest": self.digest, "prefgen_intent": self.intent}
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,10 @@ class RunBatches:
                 return
 
     async def cancel(self) -> None:
-        """Cancel the open batches of this run, wait until that is done, and journal what they answered."""
+        """Cancel the open batches of this run, wait until that is done, and journal what they answered. What
+        cannot be read now is not waited for.
+        """
+        self._intake.waits = False
         until, seconds = time.monotonic() + LONGEST_CANCELLING, CANCELLING[0]
         await self.collect()
         for batch in self._mine():

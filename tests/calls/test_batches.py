@@ -408,7 +408,26 @@ async def test_what_is_refused_alike_is_the_recipes_fault_and_is_sent_again_once
     assert outcomes[-1].manifest.row_digest == live_digest
 
 
-async def test_replies_that_are_gone_at_the_provider_are_asked_again(tmp_path, provider, live_digest):
+async def test_replies_that_cannot_be_read_yet_are_not_bought_again(tmp_path, provider, live_digest):
+    """A file that is listed before it is there, and one that comes by halves."""
+    await run(batched(provider), tmp_path / "out")
+    provider.finish(provider.batches["batch_0"])
+    whole = provider.files.pop("batch_0_output")
+    first = await run(batched(provider), tmp_path / "out")
+    provider.files["batch_0_output"] = b"".join(whole.splitlines(keepends=True)[:3])
+    second = await run(batched(provider), tmp_path / "out")
+    provider.files["batch_0_output"] = whole
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert (first.exit_code, second.exit_code) == (3, 3)
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 1
+
+
+async def test_replies_that_are_gone_at_the_provider_are_asked_again(
+    tmp_path, provider, live_digest, monkeypatch
+):
+    monkeypatch.setattr("prefgen.calls.batch_intake.SHOWN_WITHIN", 0.0)
     await run(batched(provider), tmp_path / "out")
     provider.finish(provider.batches["batch_0"])
     provider.files.pop("batch_0_output")

@@ -18,6 +18,8 @@ from prefgen.transport.batches import BatchService, ProviderBatch
 
 MOST_FAILURES = 3
 """Batches in which a request may fail before that is final."""
+NOT_ITS_OWN = ("rate", "busy", "fatal")
+"""Kinds of failures that are no request's own: of the account, or of the hour."""
 SHOWN_WITHIN = 3 * 86_400.0
 """Seconds from its submission in which all replies of a batch are to be there, at the latest."""
 ROWS_A_COMMIT = 500
@@ -143,6 +145,14 @@ class BatchIntake:
         self, row: JournalRow, spec: ModelSpec, failure: RequestFailed, collected: _Collected
     ) -> None:
         """Count a failure; one that is final is journalled as a live refusal is."""
+        if failure.kind in NOT_ITS_OWN or failure.code == "batch_expired":
+            collected.outcomes[row.key] = LineOutcome(row.key, "left", failure.message)
+            if failure.kind == "fatal":
+                why = (
+                    f"model {spec.name!r}: {failure.message}. What is in no batch is asked at the next start"
+                )
+                self._context.run.stop(FatalEndpoint(why))
+            return
         tries = self._ledger.failures(row.key) + 1
         if failure.kind not in FINAL and tries < MOST_FAILURES:
             collected.outcomes[row.key] = LineOutcome(row.key, "failed", failure.message)

@@ -489,3 +489,19 @@ async def test_no_piece_of_a_key_is_said_whatever_a_provider_says(tmp_path, prov
         assert outcome.exit_code == 1
         assert "Incorrect API key provided: [key]" in str(outcome.stopped)
         assert "secret" not in str(outcome.stopped)
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "rate_limit_exceeded"])
+async def test_what_is_no_fault_of_a_request_never_loses_it(tmp_path, provider, live_digest, code):
+    """Four batches in which a line is answered so, run after run; then there is credit again."""
+
+    def answer_line(body, times):
+        has_none = body["messages"][-1]["content"] == "One?" and times <= 4
+        return (429, {"message": "none is left", "code": code}) if has_none else by_content(body, times)
+
+    provider.answer_line = answer_line
+    outcomes = await to_its_end(provider, tmp_path / "out", most=14)
+
+    assert outcomes[-1].complete, outcomes[-1].stopped
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 5

@@ -52,7 +52,7 @@ class OpenAIBatches:
         client = self._client().with_options(timeout=SECONDS_AN_UPLOAD)
         with self._explained():
             uploaded = await client.files.create(file=(name, file, "application/jsonl"), purpose="batch")
-        return uploaded.id
+            return _text_of(uploaded, "id")
 
     async def create(self, file_id: str, route: str, metadata: Mapping[str, str]) -> ProviderBatch:
         client = self._client().with_options(max_retries=0)  # a second try could buy it twice
@@ -108,11 +108,12 @@ class OpenAIBatches:
                     raise
 
     def _told(self, batch: "Batch") -> ProviderBatch:
+        batch_id, state = _text_of(batch, "id"), _text_of(batch, "status").casefold()
         counts, errors = batch.request_counts, (batch.errors.data if batch.errors else None) or []
         said = [f"{error.code or 'error'}: {error.message or 'it does not say why'}" for error in errors]
         return ProviderBatch(
-            id=batch.id,
-            state=batch.status,
+            id=batch_id,
+            state=state,
             completed=counts.completed if counts else 0,
             failed=counts.failed if counts else 0,
             total=counts.total if counts else 0,
@@ -161,6 +162,18 @@ class _Explained:
         if type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2"):
             reason = str(error) or type(error).__name__  # while a body is read the client wraps nothing
             raise RequestFailed("broken", f"the connection to {self._address} broke: {reason}") from None
+        if isinstance(error, AttributeError | TypeError | ValueError | KeyError | IndexError):
+            # the client takes whatever comes for what it should be: a page of HTML, another JSON
+            what = f"{self._address} answers what is no file and no batch. Is it the API, and not a page?"
+            raise RequestFailed("server", what) from None
+
+
+def _text_of(told: object, name: str) -> str:
+    """A field that a batch or a file must have. Raises ValueError."""
+    value = getattr(told, name, None)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is {value!r}")
+    return value
 
 
 def _failure_of(error: Any, address: str) -> RequestFailed:

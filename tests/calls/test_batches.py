@@ -505,3 +505,21 @@ async def test_what_is_no_fault_of_a_request_never_loses_it(tmp_path, provider, 
     assert outcomes[-1].complete, outcomes[-1].stopped
     assert outcomes[-1].manifest.row_digest == live_digest
     assert max(provider.in_batches.values()) == 5
+
+
+@pytest.mark.parametrize("body", ["<html>Sign in</html>", "[]", "null", '{"half": ', '{"job": {"id": "b"}}'])
+@pytest.mark.parametrize("step", ["upload", "create", "look"])
+async def test_what_is_no_batch_is_one_line(tmp_path, provider, step, body):
+    """A page of a proxy, or JSON of another shape, with status 200."""
+    kind = "text/html" if body.startswith("<") else "application/json"
+    if step == "look":
+        await run(batched(provider), tmp_path / "out")
+    provider.fail[step] = [("page", body, kind)] * 3
+
+    outcome = await run(batched(provider), tmp_path / "out")
+
+    assert outcome.exit_code in (1, 3)
+    provider.fail.clear()
+    outcomes = await to_its_end(provider, tmp_path / "out")
+    assert outcomes[-1].complete
+    assert not provider.bought_twice

@@ -93,6 +93,8 @@ class BatchServer:
             if isinstance(fault, int):
                 error = {"message": f"no {name} now", "code": None, "type": "error"}
                 return web.json_response({"error": error}, status=fault)
+            if isinstance(fault, tuple) and fault[0] == "page":
+                return web.Response(text=fault[1], content_type=fault[2])
             if isinstance(fault, tuple):
                 status, code, message = fault
                 return web.json_response({"error": {"message": message, "code": code}}, status=status)

@@ -63,12 +63,13 @@ class OpenAIBatches:
                 )
             )
 
-    async def find(self, metadata: Mapping[str, str]) -> Sequence[ProviderBatch]:
+    async def find(self, metadata: Mapping[str, str], file_id: str | None) -> Sequence[ProviderBatch]:
         found: dict[str, ProviderBatch] = {}
         known, since_new = set[str](), 0
         with self._explained():
             async for batch in self._client().batches.list(limit=PAGE):
-                if batch.metadata and metadata.items() <= batch.metadata.items():
+                is_its_file = file_id is not None and batch.input_file_id == file_id
+                if is_its_file or metadata.items() <= (batch.metadata or {}).items():
                     found[batch.id] = self._told(batch)
                 since_new = 0 if batch.id not in known else since_new + 1
                 known.add(batch.id)

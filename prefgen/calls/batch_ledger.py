@@ -58,7 +58,9 @@ class Batch:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What its provider is told, and finds it by: an earlier batch of the same requests is another."""
+        """What its provider is told. A later batch of the same requests has the same digest, and another
+        intent.
+        """
         return {"prefgen_run": self.run, "prefgen_digest": self.digest, "prefgen_intent": self.intent}
 
 
@@ -196,16 +198,36 @@ class BatchLedger:
         [(requests,)] = self._journal.query(sql, (host, model, since, TOKEN_LIMIT))
         return None if requests is None else max(1, requests // 2)
 
-    def creating(self, intent: str) -> None:
-        """Note that its provider is asked for it now."""
+    def creating(self, intent: str, input_file: str) -> None:
+        """Note that its provider is asked for it now, with this file of requests."""
         sql = "UPDATE batches SET state = ?, submitted = ? WHERE intent = ?"
-        self._journal.execute([(sql, (CREATING, time.time(), intent))])
+        self._journal.execute(
+            [
+                ("INSERT OR REPLACE INTO batch_inputs (batch, file) VALUES (?, ?)", (intent, input_file)),
+                (sql, (CREATING, time.time(), intent)),
+            ]
+        )
+
+    def found_by(self, batch: Batch) -> tuple[Mapping[str, str], str | None]:
+        """The metadata and the file of requests by which its provider's list tells a batch; one that an
+        earlier version asked for has neither an intent nor its file written down.
+        """
+        rows = self._journal.query("SELECT file FROM batch_inputs WHERE batch = ?", (batch.intent,))
+        if rows:
+            return {"prefgen_intent": batch.intent}, rows[0][0]
+        return {"prefgen_run": batch.run, "prefgen_digest": batch.digest}, None
+
+    def others(self, intent: str) -> set[str]:
+        """The provider's ids of all batches but one."""
+        sql = "SELECT id FROM batches WHERE intent != ? AND id IS NOT NULL"
+        return {batch_id for (batch_id,) in self._journal.query(sql, (intent,))}
 
     def drop(self, intent: str) -> None:
         """Forget a batch that its provider has never heard of: its requests are free again."""
         self._journal.execute(
             [
                 ("DELETE FROM batch_lines WHERE batch = ?", (intent,)),
+                ("DELETE FROM batch_inputs WHERE batch = ?", (intent,)),
                 ("DELETE FROM batches WHERE intent = ?", (intent,)),
             ]
         )

@@ -3,7 +3,7 @@ is journalled.
 
 Nothing is bought twice: a request is reserved for one batch in the journal's database before its provider
 hears of it (`prefgen.calls.batch_ledger`), and a batch of which it is not known whether it was created is
-looked for by its metadata.
+looked for by its intent and its file.
 """
 
 import asyncio
@@ -41,7 +41,9 @@ from prefgen.transport.request import ModelHooks
 FIND_AGAIN = (0.0, 1.0, 2.0, 3.0)
 """Seconds before each look for a batch whose creation was not answered."""
 YOUNG = 60.0
-"""Seconds in which a batch that was asked for may not be listed yet."""
+"""Seconds in which a batch that was asked for may not be listed yet, so that it is worth waiting for."""
+LISTED_BY = 600.0
+"""Seconds after which a batch that is not listed does not exist: before that it is not asked for anew."""
 CANCELLING = (0.2, 10.0)
 """Seconds between two looks at batches that are being cancelled, at first and later."""
 LONGEST_CANCELLING = 900.0
@@ -119,7 +121,7 @@ class RunBatches:
         try:
             seen = await (self._adopted(batch, service) if batch.id is None else service.look(batch.id))
             if seen is None:
-                self._drop(batch)
+                self._not_listed(batch, spec)
                 return
             batch = self._ledger.note(batch.intent, seen)
             if seen.has_ended:
@@ -131,9 +133,11 @@ class RunBatches:
         """The batch that its provider made of one whose creation was not answered; None where there is
         none.
         """
+        metadata, file_id = self._ledger.found_by(batch)
         for seconds in FIND_AGAIN:
             await asyncio.sleep(seconds)
-            listed = await service.find(batch.metadata)
+            others = self._ledger.others(batch.intent)
+            listed = [seen for seen in await service.find(metadata, file_id) if seen.id not in others]
             if listed:
                 for other in listed[1:]:  # asked for once, and made twice
                     if not other.has_ended:
@@ -142,6 +146,20 @@ class RunBatches:
             if batch.submitted is not None and time.time() - batch.submitted > YOUNG:
                 break
         return None
+
+    def _not_listed(self, batch: Batch, spec: ModelSpec) -> None:
+        """Keep a young batch that its provider does not list; an older one was never made."""
+        age = time.time() - (batch.submitted or 0.0)
+        if age < LISTED_BY:
+            failure = RequestFailed("server", "its provider does not list it, which may take minutes")
+            what = f"a batch of {batch.requests:,} requests that was asked for {age:.0f} s ago is waited for"
+            self._fault(spec, failure, what)
+            return
+        self._notify(
+            f"{spec.name}: the batch of {batch.requests:,} requests whose creation was not answered is not "
+            "listed by its provider: they are asked anew"
+        )
+        self._drop(batch)
 
     # --- what is sent ---------------------------------------------------------------------------------------
 
@@ -260,7 +278,7 @@ class RunBatches:
             self._drop(batch)
             self._fault(spec, failure, "a batch could not be sent")
             return False
-        self._ledger.creating(batch.intent)
+        self._ledger.creating(batch.intent, file_id)
         try:
             seen = await service.create(file_id, path, batch.metadata)
         except RequestFailed as failure:

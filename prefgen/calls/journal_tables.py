@@ -61,6 +61,7 @@ CREATE TABLE IF NOT EXISTS batch_lines (
     outcome TEXT,                      -- NULL while the reply is waited for
     why TEXT, PRIMARY KEY (batch, place)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batch_inputs (batch TEXT PRIMARY KEY, file TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS batch_lines_key ON batch_lines(key);
 CREATE UNIQUE INDEX IF NOT EXISTS batch_lines_waiting ON batch_lines(key) WHERE outcome IS NULL;
 """

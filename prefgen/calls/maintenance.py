@@ -151,7 +151,7 @@ def _save_batches(damaged: Path, db: sqlite3.Connection) -> None:
     is not known of any more would be bought again.
     """
     source = sqlite3.connect(damaged)
-    for table in ("parked", "batches", "batch_lines"):
+    for table in ("parked", "batches", "batch_lines", "batch_inputs"):
         try:
             for row in source.execute(f"SELECT * FROM {table}"):
                 db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)

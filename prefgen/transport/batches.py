@@ -54,8 +54,8 @@ class BatchService(Protocol):
         """Have an uploaded file answered. Where no answer comes, nobody knows whether it is: `find` tells."""
         ...
 
-    async def find(self, metadata: Mapping[str, str]) -> Sequence[ProviderBatch]:
-        """The batches that were created with this metadata, the oldest first."""
+    async def find(self, metadata: Mapping[str, str], file_id: str | None) -> Sequence[ProviderBatch]:
+        """The batches that were created with this metadata or of this file, the oldest first."""
         ...
 
     async def look(self, batch_id: str) -> ProviderBatch: ...

@@ -66,6 +66,7 @@ def short_waits(monkeypatch):
     """What is looked for again is looked for in tenths of a second."""
     monkeypatch.setattr(batches, "FIND_AGAIN", (0.0, 0.05))
     monkeypatch.setattr(batches, "CANCELLING", (0.05, 0.1))
+    monkeypatch.setattr(batches, "LISTED_BY", 0.0)
 
 
 async def to_its_end(server, out, most=8, **changes):
@@ -375,6 +376,75 @@ async def test_a_batch_that_was_created_and_cannot_be_found_yet_is_found_by_the_
 async def test_a_batch_that_is_listed_late_is_adopted(tmp_path, provider, live_digest):
     provider.fail["create"], provider.hidden = ["after"], {"batch_0"}
     await run(batched(provider), tmp_path / "out")
+    provider.hidden.clear()
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 1
+
+
+@pytest.mark.parametrize("has_metadata", [True, False])
+async def test_a_young_batch_that_is_not_listed_is_waited_for(
+    tmp_path, provider, live_digest, monkeypatch, has_metadata
+):
+    """Listed after the second start; and by a provider that forgets metadata."""
+    monkeypatch.setattr(batches, "LISTED_BY", 600.0)
+    provider.keeps_metadata = has_metadata
+    provider.fail["create"], provider.hidden = ["after"], {"batch_0"}
+    early = [await run(batched(provider), tmp_path / "out") for _ in range(2)]
+    provider.hidden.clear()
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert [outcome.exit_code for outcome in early] == [3, 3]
+    assert "does not list it" in early[1].incomplete_reason()
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 1
+
+
+async def test_a_batch_is_asked_anew_once_it_is_too_old_to_be_listed_late(
+    tmp_path, provider, live_digest, monkeypatch
+):
+    provider.fail["create"] = ["before"]
+    monkeypatch.setattr(batches, "LISTED_BY", 600.0)
+    kept = [await run(batched(provider), tmp_path / "out") for _ in range(2)]
+    monkeypatch.setattr(batches, "LISTED_BY", 0.0)
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert [outcome.exit_code for outcome in kept] == [3, 3]
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert max(provider.in_batches.values()) == 1
+
+
+@pytest.mark.parametrize("fault", ["after", "before"])
+async def test_an_earlier_batch_of_the_same_requests_is_not_taken_for_the_new_one(
+    tmp_path, provider, live_digest, fault
+):
+    """The first fails as a whole, and the answer to the creation of the second is lost."""
+    provider.finishes_at_once = False
+    await run(batched(provider), tmp_path / "out")
+    old = provider.batches["batch_0"]
+    old.status, old.errors = "failed", [{"code": "billing_hard_limit_reached", "message": "pay first"}]
+    await run(batched(provider), tmp_path / "out")
+    provider.fail["create"] = [fault]
+    again = await run(batched(provider), tmp_path / "out")
+    states = [batch.status for batch in provider.batches.values()]
+    provider.finishes_at_once = True
+    outcomes = await to_its_end(provider, tmp_path / "out")
+
+    assert again.exit_code == 3
+    assert states == ["failed", "validating"][: 2 if fault == "after" else 1]
+    assert outcomes[-1].manifest.row_digest == live_digest
+    assert not provider.bought_twice
+
+
+async def test_a_batch_that_an_earlier_version_asked_for_is_found_by_its_digest(
+    tmp_path, provider, live_digest
+):
+    provider.fail["create"], provider.hidden = ["after"], {"batch_0"}
+    await run(batched(provider), tmp_path / "out")
+    provider.batches["batch_0"].fields["metadata"].pop("prefgen_intent")
+    with closing(Journal(tmp_path / "calls.sqlite")) as journal:
+        journal.execute([("DELETE FROM batch_inputs", ())])
     provider.hidden.clear()
     outcomes = await to_its_end(provider, tmp_path / "out")
 

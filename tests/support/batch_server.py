@@ -67,6 +67,7 @@ class BatchServer:
         self.has_batches = True
         self.answer_line: Callable[[dict, int], object] = by_content
         self.hidden: set[str] = set()
+        self.keeps_metadata = True
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=2**28)
@@ -137,6 +138,8 @@ class BatchServer:
 
     async def _create(self, request: web.Request) -> web.Response:
         fields = await request.json()
+        if not self.keeps_metadata:
+            fields["metadata"] = None
         batch = Batch(f"batch_{len(self.batches)}", fields)
         batch.lines = [json.loads(line) for line in self.files[fields["input_file_id"]].splitlines()]
         assert {line["url"] for line in batch.lines} == {fields["endpoint"]}, "one endpoint a file"

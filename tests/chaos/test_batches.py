@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -54,12 +56,18 @@ class Starts:
         await asyncio.to_thread(self.process.communicate, timeout=120)
         return self.process.returncode
 
+    def let_an_hour_pass(self) -> None:
+        """A batch of which nobody knows whether it was created is waited for, as long as it is young."""
+        with closing(sqlite3.connect(self.journal)) as journal, journal:
+            journal.execute("UPDATE batches SET submitted = submitted - 3600")
+
     async def to_the_end(self) -> None:
         for _ in range(6):
             code = await self.once()
             assert code in (0, 3)
             if code == 0:
                 return
+            self.let_an_hour_pass()
         raise AssertionError("the run did not come to its end")
 
     def kill(self) -> None:

@@ -25,7 +25,7 @@ demo: $(VENV)/installed ## run the quickstart
 	@echo "       prefgen new pipeline.yaml                    a recipe of your own"
 
 test: $(VENV)/dev ## the tests, under five minutes
-	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench \
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench --ignore=tests/vllm \
 		-m "not publishing and not pages" -n auto --dist worksteal
 
 # What reads replies, answers and files: the same EXAMPLES inputs every time, so that what the gate says of a
@@ -38,7 +38,7 @@ goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
 	git diff --stat tests/golden
 
 coverage: $(VENV)/dev ## the tests again, and which lines they reach
-	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench \
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench --ignore=tests/vllm \
 		-m "not publishing and not pages" -n auto --cov --cov-report=term
 
 reference: $(VENV)/dev ## write docs/reference anew, of the code

@@ -14,7 +14,12 @@ from prefgen.kit.templates import set_recipe_folder
 from tests.support.paths import SHARED
 from tests.support.server import Server, serving
 
-pytest_plugins = ("tests.support.cli", "tests.support.journal", "tests.support.publishing")
+pytest_plugins = (
+    "tests.support.batch_server",
+    "tests.support.cli",
+    "tests.support.journal",
+    "tests.support.publishing",
+)
 """Their fixtures are every test's; a module that has one of the same name means its own."""
 
 settings.register_profile(

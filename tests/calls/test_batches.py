@@ -16,19 +16,9 @@ from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from tests.support import batch_server
-from tests.support.batch_server import BatchServer
 from tests.support.durability import two_segments
 from tests.support.recipes import a_recipe, failures_of, run
 from tests.support.server import by_content
-
-
-@pytest.fixture
-async def provider():
-    server = BatchServer()
-    runner = await batch_server.start(server)
-    yield server
-    await runner.cleanup()
 
 
 def batched(server, **changes):

@@ -8,20 +8,10 @@ from contextlib import closing
 import pytest
 
 from prefgen.dataset.read_run import read_manifest
-from tests.support import batch_server
-from tests.support.batch_server import BatchServer
 from tests.support.killing import start
 from tests.support.recipes import a_recipe, run
 
 PROMPTS = [f"Question number {i}?" for i in range(25)]
-
-
-@pytest.fixture
-async def provider():
-    server = BatchServer()
-    runner = await batch_server.start(server)
-    yield server
-    await runner.cleanup()
 
 
 def a_batched_recipe(server, **endpoint):

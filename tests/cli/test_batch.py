@@ -7,18 +7,8 @@ import json
 
 import pytest
 
-from tests.support import batch_server
-from tests.support.batch_server import BatchServer
 from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe
-
-
-@pytest.fixture
-async def provider():
-    server = BatchServer()
-    runner = await batch_server.start(server)
-    yield server
-    await runner.cleanup()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
 from aiohttp import web
 
 from tests.support.server import answer, by_content
@@ -223,3 +224,11 @@ async def start(server: BatchServer) -> web.AppRunner:
     await site.start()
     server.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
     return runner
+
+
+@pytest.fixture
+async def provider():
+    server = BatchServer()
+    runner = await start(server)
+    yield server
+    await runner.cleanup()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from prefgen.errors import RequestFailed
 from prefgen.transport.batches import NO_BATCHES, ProviderBatch
-from prefgen.transport.failures import failure_of_status
+from prefgen.transport.failures import NO_ROUTE_STATUSES, failure_of_status
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -17,8 +17,6 @@ SECONDS_A_REQUEST = 60.0
 SECONDS_AN_UPLOAD = 600.0
 DOWNLOADS = 3
 """Times that a file is fetched which breaks off."""
-NO_ROUTE = (404, 405, 501)
-
 PAGE = 100
 """Batches that are listed at once."""
 
@@ -183,7 +181,7 @@ def _failure_of(error: Any, address: str) -> RequestFailed:
     message = " ".join(str(body.get("message") or error.message).split())[:300]
     text = f"HTTP {error.status_code} from {address}: {message}"
     route = error.request.url.path
-    if error.status_code in NO_ROUTE and route.rstrip("/").endswith(("/files", "/batches")):
+    if error.status_code in NO_ROUTE_STATUSES and route.rstrip("/").endswith(("/files", "/batches")):
         return RequestFailed(
             "fatal",
             f"the server at {address} has no batches (HTTP {error.status_code} at {route}): take `batch: "

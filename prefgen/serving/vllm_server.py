@@ -11,7 +11,10 @@ from prefgen.errors import RecipeError
 from prefgen.serving.server_process import ServerProcess
 from prefgen.serving.vllm_command import Serve, Weights
 from prefgen.serving.vllm_log import cause_of_failure
+from prefgen.text.plain_text import one_line
 from prefgen.transport.request import RunPlace
+from prefgen.transport.server_access import ServerAccess
+from prefgen.transport.server_facts import models_served, vllm_tokens
 
 POLL = 0.25
 WATCH = 2.0
@@ -22,7 +25,6 @@ HUNG_GRACE = 2.0
 """Seconds that a server which hangs gets to end by itself."""
 FIRST_ANSWER = 120.0
 """Seconds that a server which says that it is healthy gets for its first token."""
-TOKEN_COUNTERS = ("vllm:generation_tokens_total", "vllm:prompt_tokens_total")
 
 
 def free_port() -> int:
@@ -39,7 +41,7 @@ class VLLMServer:
         self.address = f"http://127.0.0.1:{port}/v1"
         self._process, self._serve, self._place = process, serve, place
         self._root = f"http://127.0.0.1:{port}"
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._session: Any = None
         self._watching: asyncio.Task[None] | None = None
         self._is_counted = False
@@ -120,16 +122,14 @@ class VLLMServer:
         self._place.notify(f"{self._place.name}: vLLM is up after {loop.time() - began:.0f} s")
 
     async def _is_healthy(self) -> bool:
-        status, _ = await self._ask("GET", "/health", seconds=5)
-        return status == 200
+        return (await self._access(5).get(f"{self._root}/health")).status == 200
 
     async def _check_identity(self, weights: Weights) -> None:
         """Raises RecipeError where another server answers on the port."""
-        status, listed = await self._ask("GET", "/v1/models", seconds=30)
-        models = listed.get("data") if isinstance(listed, dict) else None
-        served = [model for model in models or [] if isinstance(model, dict)]
-        if not any(m.get("id") == weights.served_name and m.get("root") == weights.location for m in served):
-            found = ", ".join(f"{m.get('id')} ({m.get('root')})" for m in served) or f"HTTP {status}"
+        reply = await self._access(30).get(f"{self.address}/models")
+        served = models_served(reply.raw) or {}
+        if served.get(weights.served_name) != weights.location:
+            found = ", ".join(f"{name} ({root})" for name, root in served.items()) or f"HTTP {reply.status}"
             raise RecipeError(
                 f"another server answers at {self.address}: it serves {found}, and not {weights.served_name} "
                 f"({weights.location})"
@@ -140,40 +140,33 @@ class VLLMServer:
         none (rewards, embeddings) says so at once.
         """
         body = {"model": weights.served_name, "prompt": "a", "max_tokens": 1}
-        status, reply = await self._ask("POST", "/v1/completions", body, seconds=FIRST_ANSWER)
-        said = reply.get("system_fingerprint") if isinstance(reply, dict) else None
-        if status == 200 and has_fingerprint and said != weights.fingerprint:
+        reply = await self._access(FIRST_ANSWER).post(f"{self.address}/completions", body)
+        said = reply.data.get("system_fingerprint") if isinstance(reply.data, dict) else None
+        if reply.status == 200 and has_fingerprint and said != weights.fingerprint:
             raise RecipeError(
                 f"the server at {self.address} says that it is {said!r}, and not {weights.fingerprint!r}"
             )
-        if status == 0 or status >= 500:
+        if reply.status == 0 or reply.status >= 500:
             cause = cause_of_failure(self._process.written(), self._process.status)
             raise RecipeError(f"vLLM started, and made no first token: {cause} (its log: {self.log})")
-
-    async def _ask(self, method: str, path: str, body: Any = None, *, seconds: float) -> tuple[int, Any]:
-        """(status, JSON of the reply); the status is 0 where nothing came."""
-        import aiohttp
-
-        if self._session is None:
-            self._session = aiohttp.ClientSession(headers=self._headers)
-        timeout = aiohttp.ClientTimeout(total=seconds)
-        try:
-            async with self._session.request(
-                method, f"{self._root}{path}", json=body, timeout=timeout, allow_redirects=False
-            ) as response:
-                text = await response.text()
-                is_json = "json" in response.headers.get("content-type", "")
-                return response.status, await response.json() if is_json else text
-        except (aiohttp.ClientError, OSError, ValueError):  # OSError: TimeoutError too
-            return 0, None
 
     async def load_adapter(self, name: str, folder: Path) -> None:
         """Have the server answer under `name` as an adapter does. Raises RecipeError with its reason."""
         body = {"lora_name": name, "lora_path": str(folder)}
-        status, said = await self._ask("POST", "/v1/load_lora_adapter", body, seconds=FIRST_ANSWER)
-        if status != 200:
-            reason = " ".join(str(said).split())[:400]
-            raise RecipeError(f"vLLM does not take the adapter {str(folder)!r}: HTTP {status}: {reason}")
+        reply = await self._access(FIRST_ANSWER).post(f"{self.address}/load_lora_adapter", body)
+        if reply.status != 200:
+            raise RecipeError(f"vLLM does not take the adapter {str(folder)!r}: {reply.words}")
+
+    def _access(self, seconds: float) -> ServerAccess:
+        """The server asked directly, within so many seconds."""
+        return ServerAccess(self.address, self._open_session, one_line, seconds=seconds)
+
+    def _open_session(self) -> Any:
+        import aiohttp  # 0.1 s, wanted only by runs that ask a server
+
+        if self._session is None:
+            self._session = aiohttp.ClientSession(headers=self._headers)
+        return self._session
 
     # --- watched --------------------------------------------------------------------------------------------
 
@@ -189,7 +182,7 @@ class VLLMServer:
             if not is_asked():
                 moved = loop.time()
                 continue
-            tokens = await self._tokens()
+            tokens = vllm_tokens((await self._access(5).get(f"{self._root}/metrics")).raw)
             if tokens is not None and tokens != counted:
                 moved, counted = loop.time(), tokens
             moved = max(moved, self._last_reply)
@@ -198,23 +191,3 @@ class VLLMServer:
             if loop.time() - moved > self._serve.hang_after:
                 self._hung_after = loop.time() - moved
                 await self._process.stop(HUNG_GRACE)
-
-    async def _tokens(self) -> float | None:
-        """Tokens read and written so far; None where nobody says."""
-        status, text = await self._ask("GET", "/metrics", seconds=5)
-        if status != 200 or not isinstance(text, str):
-            return None
-        return sum_of_metrics(text, TOKEN_COUNTERS)
-
-
-def sum_of_metrics(text: str, names: tuple[str, ...]) -> float | None:
-    """The sum of the metrics of these names, whatever their labels; None where there is none."""
-    total = None
-    for line in text.splitlines():
-        name, _, rest = line.partition("{") if "{" in line else line.partition(" ")
-        if name in names:
-            try:
-                total = (total or 0.0) + float(rest.rpartition("}")[2].split()[0])
-            except (ValueError, IndexError):
-                continue
-    return total

@@ -116,6 +116,8 @@ def failure_of_status(
     return RequestFailed("fatal", text, code=str(status))
 
 
+NO_ROUTE_STATUSES = (404, 405, 501)
+"""How servers say that they do not have a route."""
 PROMPT_CODES = (
     "content_filter", "content_policy_violation", "context_length_exceeded", "data_inspection_failed",
     "invalid_prompt", "moderation_blocked", "prompt_too_long", "request_too_large",

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from prefgen.errors import RequestFailed
+from prefgen.transport.failures import NO_ROUTE_STATUSES
 from prefgen.transport.openai_errors import find_error, parse_error
 from prefgen.transport.openai_replies import load_body, read_responses
 from prefgen.transport.request import ModelRequest, ModelResponse
@@ -41,7 +42,7 @@ class ServerReply:
 
     @property
     def is_no_route(self) -> bool:
-        return self.status in (404, 405, 501)
+        return self.status in NO_ROUTE_STATUSES
 
 
 @dataclass

@@ -30,6 +30,7 @@ from prefgen.types import Reply
 ANSWER_TIMEOUT = 10
 """Seconds within which a server answers whoever only asks whether it is there."""
 
+NO_RANKING = "a server of the OpenAI protocol has no route that compares two answers: `use: transformers` has"
 NO_OPENING = (
     "it is asked to go on with a turn that is begun (`opening`), which vLLM (`use: vllm`) and `use: "
     "transformers` do: leave `opening` out"
@@ -70,6 +71,15 @@ class ServerSettings:
     tells_load: bool = False
     """Whether it may have vLLM's /metrics."""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def check_request(self, request: ModelRequest) -> None:
+        """Raise RequestFailed for what such a server can never answer."""
+        if request.endpoint == "rank":
+            raise RequestFailed("fatal", NO_RANKING)
+        if request.opened and not self.continues_turns:
+            raise RequestFailed("fatal", NO_OPENING)
+        if request.endpoint == "score" and self.score_route is None:
+            raise RequestFailed("fatal", NO_ROUTE)
 
     def key(self) -> str:
         """The API key, empty where there is none. Raises RecipeError for what is no key."""
@@ -189,18 +199,10 @@ class OpenAIModel(ModelHooks):
             )
         return self._session
 
+    def check_request(self, request: ModelRequest) -> None:
+        self._settings.check_request(request)
+
     async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
-        self._open_session()
-        if call.endpoint == "rank":
-            raise RequestFailed(
-                "fatal",
-                "a server of the OpenAI protocol has no route that compares two answers: `use: "
-                "transformers` has",
-            )
-        if call.opened and not self._settings.continues_turns:
-            raise RequestFailed("fatal", NO_OPENING)
-        if call.endpoint == "score" and self._score_route is None:
-            raise RequestFailed("fatal", NO_ROUTE)
         status = 0
         try:
             status, headers, raw = await self._post(call)

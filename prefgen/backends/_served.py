@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
-from prefgen.backends._openai_model import NO_ROUTE, ServerSettings
+from prefgen.backends._openai_model import ServerSettings
 from prefgen.backends._served_engine import ServedEngine
 from prefgen.errors import RequestFailed
 from prefgen.serving.adapters import Adapter
@@ -65,17 +66,20 @@ class ServedModel(ModelHooks):
                 self._adapter.check_fits(self._weights)
 
     def check_request(self, request: ModelRequest) -> None:
-        folder = self._weights.folder
-        if request.endpoint == "score" and self._settings.score_route is None:
-            raise RequestFailed("fatal", NO_ROUTE)
-        wants_template = request.endpoint == "chat"
-        if wants_template and folder is not None and not has_chat_template(folder, self._serve):
+        self._settings.check_request(request)
+        if request.endpoint == "chat" and not self._has_chat_template:
             raise RequestFailed(
                 "fatal",
-                f"the folder {str(folder)!r} has no chat template, without which vLLM refuses every "
-                "conversation: copy chat_template.jinja of the model that it was made of, or name one: "
+                f"the folder {self._weights.location!r} has no chat template, without which vLLM refuses "
+                "every conversation: copy chat_template.jinja of the model that it was made of, or name one: "
                 "serve: {chat_template: FILE}",
             )
+
+    @cached_property
+    def _has_chat_template(self) -> bool:
+        """As far as is known: of a model of the Hub, vLLM says it."""
+        folder = self._weights.folder
+        return folder is None or has_chat_template(folder, self._serve)
 
     async def load(self) -> None:
         """Have the server up, and the adapter on it. Raises RequestFailed (`fatal`) with the cause."""

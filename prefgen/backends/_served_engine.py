@@ -97,8 +97,9 @@ class ServedEngine:
             await client.close()
         if server is not None:
             await server.stop()
-        self._pool().give_back(self._gpus)
-        self._gpus = []
+        if self._gpus:
+            self._pool().give_back(self._gpus)
+            self._gpus = []
 
     def _pool(self) -> GPUPool:
         pool = self._place.servers.get("GPUs")
@@ -144,6 +145,8 @@ class ServedEngine:
 
     async def have_adapter(self, adapter: Adapter) -> None:
         """Have the running server answer as an adapter, under its digest. Raises RequestFailed (`fatal`)."""
+        if adapter.served_name in self._loaded_adapters:
+            return
         async with self._starting:
             server = self._server
             if server is None or adapter.served_name in self._loaded_adapters:

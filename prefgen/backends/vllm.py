@@ -83,7 +83,7 @@ class VLLM(Plugin):
         if (folder := self._named_folder()) is not None:
             details |= {"name": folder.name, "digest": folder_digest(folder)}
         if self.adapter is not None:
-            adapter_folder = self._adapter_folder()
+            adapter_folder = folder_at(self.adapter)
             fields["adapter"] = adapter_folder.name if adapter_folder else self.adapter
             if adapter_folder is not None:
                 details["adapter_digest"] = folder_digest(adapter_folder)
@@ -149,27 +149,16 @@ class VLLM(Plugin):
         """What is to be served, and the fingerprint that proves it."""
         location, revision = serve.model or self.location, serve.revision or self.revision
         named = self._named_folder()
-        folder, name = place_of(location), named.name if named else self.location
-        if not folder.is_dir() and is_path(location):
-            raise RecipeError(f"the folder {location!r} does not exist (looked for {folder})")
-        if not folder.is_dir():
+        folder, name = folder_at(location), named.name if named else self.location
+        if folder is None:
             return Weights(location, name, revision, fingerprint_of(serve, location, revision, None))
-        folder, digest = folder.resolve(), folder_digest(folder)
+        digest = folder_digest(folder)
         return Weights(str(folder), name, None, fingerprint_of(serve, location, revision, digest))
-
-    def _adapter_folder(self) -> Path | None:
-        """The folder of the adapter; None for one of the Hub. Raises RecipeError where it is not there."""
-        if self.adapter is None:
-            return None
-        folder = place_of(self.adapter)
-        if not folder.is_dir() and is_path(self.adapter):
-            raise RecipeError(f"the folder {self.adapter!r} does not exist (looked for {folder})")
-        return folder.resolve() if folder.is_dir() else None
 
     def _read_adapter(self) -> Adapter | None:
         if self.adapter is None:
             return None
-        folder = self._adapter_folder()
+        folder = folder_at(self.adapter)
         if folder is None:
             from huggingface_hub import snapshot_download  # 0.3 s, wanted only for adapters of the Hub
             from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -215,6 +204,18 @@ class VLLM(Plugin):
 def is_path(location: str) -> bool:
     """Whether the place of weights is written as a path, rather than as a name on the Hub."""
     return location.startswith((".", "/", "~")) or location.count("/") > 1
+
+
+def folder_at(location: str) -> Path | None:
+    """The folder in which weights are; None for a name on the Hub. Raises RecipeError for a path at which
+    there is none.
+    """
+    folder = place_of(location)
+    if folder.is_dir():
+        return folder.resolve()
+    if is_path(location):
+        raise RecipeError(f"the folder {location!r} does not exist (looked for {folder})")
+    return None
 
 
 def place_of(location: str) -> Path:

@@ -105,9 +105,9 @@ class ModelQueue:
         )  # fmt: skip
         self._follower = LoadFollower(model, self._slots, self._clock)
         self._time_limit: float | None = settings.timeout
-        if isinstance(model, ModelHooks):
-            model.asked_by(Asker(settings.timeout, lambda text: notify(f"{name}: {text}")))
-            if model.keeps_time:
+        if self._hooks is not None:
+            self._hooks.asked_by(Asker(settings.timeout, lambda text: notify(f"{name}: {text}")))
+            if self._hooks.keeps_time:
                 self._time_limit = None
 
     async def close(self) -> None:
@@ -142,8 +142,8 @@ class ModelQueue:
                     return answer
             finally:
                 self._slots.leave()
-                if isinstance(self._model, ModelHooks) and self._model.replica_hosts:
-                    self._stats.show("; ".join(self._model.replica_lines()))
+                if self._hooks is not None and self._hooks.replica_hosts:
+                    self._stats.show("; ".join(self._hooks.replica_lines()))
             await self._wait_before_retry(seconds)
 
     def refused_all(self, least: int = 1) -> bool:

@@ -174,7 +174,7 @@ class Residents:
         for name in [name for name in self._begun if self._turns[name] in going]:
             try:
                 await self._unload(name)
-            except Exception as error:
+            except Exception as error:  # whatever a backend raises, its memory is not free for the next model
                 self._run.stop(FatalEndpoint(f"model {name!r} could not be unloaded: {error}"))
                 return
         self.present = chosen

@@ -80,20 +80,19 @@ async def all_asked_as_found(
     models: Mapping[str, BuiltModel], journal: Path, notify: Callable[[str], None]
 ) -> dict[str, AskedAs]:
     """Each model as it is to be asked, by what is known beside the journal; says what is done."""
-    file = answers_file(journal)
-    found = {name: await asked_as_found(built, file) for name, built in models.items()}
+    entries = _entries(answers_file(journal))
+    found = {name: await _asked_as_found(built, entries) for name, built in models.items()}
     for asked_as in found.values():
         if asked_as.note:
             notify(asked_as.note)
     return found
 
 
-async def asked_as_found(built: BuiltModel, file: Path) -> AskedAs:
+async def _asked_as_found(built: BuiltModel, entries: Sequence[Mapping[str, Any]]) -> AskedAs:
     """The model with the settings that the file says help with its server, where the recipe says none and the
     server is still the same.
     """
     backend: Any = built.backend
-    entries = _entries(file)
     if not entries or built.simulated or backend.asks_nobody or backend.loads_weights:
         return AskedAs(built)
     async with backend.connect() as connected:

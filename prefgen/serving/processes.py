@@ -71,17 +71,6 @@ def processes_with_mark(mark: str) -> list[int]:
     return found
 
 
-def start_time_of(pid: int) -> int | None:
-    """When a process began, in ticks since the machine did: with its number this names it for good. None
-    where there is none, or where nobody says.
-    """
-    try:
-        fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return int(fields[19])
-
-
 def is_resource_tracker(pid: int) -> bool:
     """Whether a process is multiprocessing's, which removes shared memory when nobody uses it any more."""
     try:

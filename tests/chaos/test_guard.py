@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from prefgen.serving.processes import processes_of_session, start_time_of
+from prefgen.serving.processes import processes_of_session
 from prefgen.serving.server_process import ServerProcess
 
 SERVER = textwrap.dedent(
@@ -48,7 +48,10 @@ async def started(tmp_path: Path, *words: str) -> tuple[ServerProcess, int, Path
 
 
 def is_alive(pid: int) -> bool:
-    return start_time_of(pid) is not None and pid in processes_of_session(os.getsid(pid))
+    try:
+        return pid in processes_of_session(os.getsid(pid))
+    except ProcessLookupError:
+        return False
 
 
 async def test_a_server_that_is_stopped_leaves_nothing(tmp_path):
